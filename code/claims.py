@@ -1,0 +1,45 @@
+"""A claim of the article, its verdict and the number that decides it: said once, in the cell that measures it."""
+
+import html
+import json
+import re
+
+from explore import with_subscripts
+
+
+def claim(name, *, section, says, verdict, number):
+    """Declare the claim that this cell has just measured; the ledger of the book is built from these.
+
+    name: a slug, unique in the book; the cell can be linked to as #claim-<name>.
+    section: the article's section, "3.2". says: the claim in a phrase. verdict: "holds", "corrected" or
+    "holds, if …" with the condition. number: what was measured, in words and digits made by the cell.
+    Returns: a note that Jupyter and the page show under the cell. Errors: ValueError for anything else.
+    """
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise ValueError(f"name {name!r} must be a slug: lower-case letters and digits, joined by hyphens.")
+    if not re.fullmatch(r"\d(\.\d)*", section):
+        raise ValueError(f"section {section!r} must be a number of the article such as '3.2.1'.")
+    if verdict not in ("holds", "corrected") and not re.fullmatch(r"holds, if .+", verdict):
+        raise ValueError(f"verdict {verdict!r} must be 'holds', 'corrected' or 'holds, if …' with the condition.")
+    if not re.search(r"\d", number):
+        raise ValueError(f"number {number!r} has no digit: say what was measured.")
+    return _Claim({"name": name, "section": section, "says": says, "verdict": verdict, "number": number})
+
+
+class _Claim:
+    def __init__(self, fields):
+        self.fields = fields
+
+    def _repr_html_(self):
+        f = {key: with_subscripts(value) for key, value in self.fields.items()}
+        kind = f["verdict"].split(",")[0]
+        return (
+            f'<div class="claim claim-{kind}" role="note" id="claim-{f["name"]}" '
+            f'data-claim="{html.escape(json.dumps(self.fields, ensure_ascii=False))}">'
+            f"<span>The article, §{f['section']}: {f['says']}.</span> "
+            f"<strong>{f['verdict'].capitalize()}.</strong> <span>{f['number']}.</span></div>"
+        )
+
+    def __repr__(self):
+        f = self.fields
+        return f"The article, §{f['section']}: {f['says']}. {f['verdict'].capitalize()}. {f['number']}."

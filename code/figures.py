@@ -1,0 +1,114 @@
+"""The drawings that several chapters share, in one palette. Words that readers see are arguments."""
+
+import re
+
+import matplotlib.pyplot as plt
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
+
+# One colour each through the whole book (assets/book.css has them for the prose), told apart by colour-blind
+# readers, and middling in lightness so that they stand out on white and on black.
+QUERY, KEY, VALUE = "#0072b2", "#d55e00", "#009e73"
+SCORE, WEIGHT, CONTEXT = "#aa4499", "#b57a00", "#6b7a8f"
+FAINT = "#8888887f"
+
+WIDTH = 5.2  # inches: text of size 10 is still readable when a phone shows the figure 330 pixels wide
+
+
+def tint(colour):
+    """From nothing to `colour`: zero lets the page shine through, so heat maps suit light and dark."""
+    return LinearSegmentedColormap.from_list("tint", [to_rgba(colour, 0), to_rgba(colour, 1)])
+
+
+def two_sided(colour):
+    """Below zero grey, above zero `colour`, zero transparent."""
+    grey, full = to_rgba("#777777"), to_rgba(colour)
+    stops = [(0, grey), (0.5, (*grey[:3], 0)), (0.5, (*full[:3], 0)), (1, full)]
+    return LinearSegmentedColormap.from_list("two_sided", stops)
+
+
+def heatmap(ax, matrix, *, colour, rows=None, columns=None, title="", vmax=None, signed=False, numbers=None):
+    """A matrix as coloured cells, row 0 on top.
+
+    matrix: (rows, columns). rows, columns: tick labels (tokens), or None. signed: colour below zero too.
+    vmax: the value of full colour (default: the largest). numbers: a format such as ".2f" to write in each cell.
+    """
+    top = vmax or max(float(abs(matrix).max()), 1e-12)
+    limits = (
+        {"vmin": -top, "vmax": top, "cmap": two_sided(colour)}
+        if signed
+        else {"vmin": 0, "vmax": top, "cmap": tint(colour)}
+    )
+    ax.imshow(matrix, aspect="auto", **limits)
+    ax.spines[:].set_visible(True)
+    ax.spines[:].set_color(FAINT)
+    ax.tick_params(length=0)
+    for axis, names in ((ax.xaxis, columns), (ax.yaxis, rows)):
+        axis.set_ticks(range(len(names)) if names is not None else [], names if names is not None else [])
+    ax.set_title(title)
+    if numbers is not None:
+        for (i, j), value in _cells(matrix):
+            ax.text(j, i, format(value, numbers), ha="center", va="center", fontsize=8.5)
+
+
+def _cells(matrix):
+    return (((i, j), float(matrix[i][j])) for i in range(len(matrix)) for j in range(len(matrix[0])))
+
+
+def token_bars(ax, weights, tokens, *, colour, title="", vmax=1.0):
+    """One horizontal bar a token, its number beside it."""
+    ax.barh(range(len(tokens)), weights, color=colour, height=0.7)
+    for i, weight in enumerate(weights):
+        ax.text(weight + 0.015 * vmax, i, f"{weight:.2f}", va="center", fontsize=9)
+    ax.set_yticks(range(len(tokens)), tokens)
+    ax.invert_yaxis()
+    ax.set_xlim(0, vmax * 1.12)
+    ax.tick_params(length=0)
+    ax.set_xticks([])
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+
+
+def arrow(ax, vector, *, colour, name="", tail=(0, 0)):
+    """An arrow in the plane from `tail`, its name beyond its tip."""
+    (x, y), (dx, dy) = tail, vector
+    ax.annotate(
+        "",
+        (x + dx, y + dy),
+        (x, y),
+        arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2.2, "shrinkA": 0, "shrinkB": 0},
+    )
+    length = max((dx * dx + dy * dy) ** 0.5, 1e-9)
+    ax.text(
+        x + dx * (1 + 0.35 / length),
+        y + dy * (1 + 0.35 / length),
+        name,
+        color=colour,
+        ha="center",
+        va="center",
+        weight="bold",
+    )
+
+
+def plane(limit, *, figsize=(3.6, 3.6)):
+    """Square axes around the origin, `limit` to each side."""
+    figure, ax = plt.subplots(figsize=figsize)
+    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+    ax.axhline(0, color=FAINT, lw=0.8)
+    ax.axvline(0, color=FAINT, lw=0.8)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return figure, ax
+
+
+def dots(ax, groups, *, colour, least=None):
+    """One row of dots for each of `groups` ({name: values}), spread a little so that they do not hide each other.
+
+    least: smaller values are drawn there, at the edge of a logarithmic axis.
+    """
+    for y, values in enumerate(groups.values()):
+        lift = [0.25 * ((i * 0.618) % 1 - 0.5) for i in range(len(values))]
+        values = [max(float(value), least) for value in values] if least else values
+        ax.scatter(values, [y + shift for shift in lift], s=14, color=colour, alpha=0.6, linewidths=0)
+    ax.set_yticks(range(len(groups)), [re.sub(r"\b([a-z])_([a-z])\b", r"$\1_\2$", name) for name in groups])
+    ax.set_ylim(len(groups) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
