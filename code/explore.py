@@ -135,12 +135,14 @@ def _to_svg(figure):
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>|\s*<!--.*?-->", "", svg, flags=re.S)
     svg = svg.replace(INK, "currentColor")
-    svg = re.sub(r"font: ([^;\"]*?)(\d[\d.]*px) [^;\"]*", rf"font: \1\2 {FONTS}", svg)
+    svg = re.sub(r" ?font-family: [^;\"]*'DejaVu Sans'[^;\"]*;?", "", svg)  # the root names the fonts, once
+    svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)  # it would style the whole page
     used = set(re.findall(r"(?:href=\"#|url\(#)([^\")]+)", svg))
     svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
     width, height = (round(inches * 72) for inches in figure.get_size_inches())
-    opening = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {width} {height}" aria-hidden="true"'
-    opening += f' style="width: 100%; max-width: {width * 1.6:.0f}px" xmlns="http://www.w3.org/2000/svg">'
+    style = f"width: 100%; max-width: {width * 1.6:.0f}px; stroke-linejoin: round; font-family: {FONTS}"
+    opening = f'<svg viewBox="0 0 {width} {height}" aria-hidden="true" style="{style}"'
+    opening += ' xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
     return opening + svg[svg.index(">") + 1 :].strip()
 
 

@@ -1,0 +1,59 @@
+"""What the tests share: the book's modules on the path, the built site, a browser, a server on loopback."""
+
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SITE = ROOT / "_build/html"
+sys.path[:0] = [str(ROOT / "code"), str(ROOT / "tests")]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Tests run side by side: threads that wait for each other would make them several times slower."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def site():
+    """Folder of the built book. The browser tests read what `make book` made, never a build of their own."""
+    if not (SITE / "index.html").exists():
+        pytest.fail("The book is not built: run `make test`, or `make book` first.")
+    return SITE
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """serve(folder) -> address of a server on loopback that hands out the folder."""
+    servers = []
+
+    def start(folder):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One headless browser for all tests of a run."""
+    from browser import browser
+
+    with browser() as instance:
+        yield instance
