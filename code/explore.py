@@ -24,6 +24,9 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+# Load Jupyter's backend now: inside `rc_context` it would forget to show a reader's own figures by themselves.
+plt.switch_backend(matplotlib.get_backend())
+
 MOST_FRAMES = 400
 
 # Drawn in this colour, shown in the reader's text colour, whatever the theme (see `_to_svg`).
@@ -132,6 +135,8 @@ def _to_svg(figure):
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))
     svg = buffer.getvalue()
+    if "¤" in svg:
+        raise ValueError("a text of the figure mixes Chinese with $maths$, which matplotlib cannot set: use two texts.")
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>|\s*<!--.*?-->", "", svg, flags=re.S)
     svg = svg.replace(INK, "currentColor")

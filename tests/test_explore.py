@@ -176,6 +176,16 @@ def test_a_figure_without_its_sentence(result, message):
     plt.close("all")
 
 
+def test_chinese_inside_maths_is_refused():
+    def mixed():
+        figure, ax = plt.subplots()
+        ax.set_title("程序 $d_k$")
+        return figure, "One figure."
+
+    with pytest.raises(ValueError, match=r"mixes Chinese with \$maths\$"):
+        explore(mixed)
+
+
 def test_draw_must_be_a_function():
     with pytest.raises(ValueError, match=r"draw must be a function.*got str"):
         explore("draw", d_k=[1])
