@@ -66,7 +66,7 @@ test: .venv/.developer book lint ## build the book, then run every test
 lint: .venv/.developer ## check the Python of code, tests and chapters with ruff
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --check '$(BIN)/ruff format --check --quiet $(CELLS) -' $(NOTEBOOKS)
-	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --check '$(BIN)/ruff check --quiet --ignore E402,E501,B018 -' $(NOTEBOOKS)
+	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --check '$(BIN)/ruff check --ignore E402,E501,B018 -' $(NOTEBOOKS)
 
 format: .venv/.developer ## let ruff format the Python of code, tests and chapters
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .

@@ -1,0 +1,142 @@
+"""What publishes the book: workflows that run make targets alone, and files that GitHub and citation tools can read."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FORMS = [path for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) if path.name != "config.yml"]
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def read_yaml(path):
+    """YAML as GitHub reads it: `on` is a word, not the truth value that YAML 1.1 makes of it."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {"on" if key is True else key: value for key, value in document.items()}
+
+
+def steps(path):
+    return [step for job in read_yaml(path)["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_runs_make_targets_that_exist_and_nothing_else(path):
+    for step in steps(path):
+        if "uses" in step:
+            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]), "pin an action by its commit"
+            assert "run" not in step
+        else:
+            words = step["run"].split()
+            assert words[0] == "make" and len(words) > 1 and set(words[1:]) <= TARGETS, step["run"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_pinned_action_says_its_version(path):
+    """Dependabot and people read the comment; it moves together with the commit."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        assert "uses:" not in line or re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_may_do_no_more_than_it_needs(path):
+    workflow = read_yaml(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        assert job["timeout-minutes"] <= 180
+        assert "permissions" not in job or (name == "publish" and set(job["permissions"]) == {"pages", "id-token"})
+
+
+def test_every_push_and_pull_request_is_tested_and_main_is_published():
+    book = read_yaml(ROOT / ".github" / "workflows" / "book.yml")
+    assert {"push", "pull_request"} <= set(book["on"]) and book["on"]["push"] is None
+    test, publish = book["jobs"]["test"], book["jobs"]["publish"]
+    assert "if" not in test and {"run": "make test"} in test["steps"]
+    by_action = {step["uses"].split("@")[0]: step for step in test["steps"] + publish["steps"] if "uses" in step}
+    shown, uploaded = by_action["actions/upload-artifact"], by_action["actions/upload-pages-artifact"]
+    assert "pull_request" in shown["if"] and "refs/heads/main" in uploaded["if"]
+    assert shown["with"]["path"] == uploaded["with"]["path"] == "_build/html"
+    assert publish["needs"] == "test" and "refs/heads/main" in publish["if"]
+    assert "actions/deploy-pages" in by_action
+
+
+def test_every_week_all_is_executed_from_nothing_and_the_links_are_tried():
+    weekly = read_yaml(ROOT / ".github" / "workflows" / "weekly.yml")
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", weekly["on"]["schedule"][0]["cron"])
+    execute = weekly["jobs"]["execute"]["steps"]
+    assert not any("cache" in step.get("with", {}) or "actions/cache" in step.get("uses", "") for step in execute)
+    run = [step["run"] for job in weekly["jobs"].values() for step in job["steps"] if "run" in step]
+    assert {"make clean", "make test", "make experiments", "make links"} <= set(run)
+
+
+def test_workflows_use_the_python_of_the_image():
+    version = (ROOT / ".binder" / "runtime.txt").read_text().strip().removeprefix("python-")
+    used = [step["with"]["python-version"] for path in WORKFLOWS for step in steps(path) if "setup-python" in str(step)]
+    assert set(used) == {version}
+
+
+def test_dependencies_are_updated():
+    settings = read_yaml(ROOT / ".github" / "dependabot.yml")
+    assert settings["version"] == 2
+    assert {update["package-ecosystem"] for update in settings["updates"]} == {"pip", "github-actions"}
+    for update in settings["updates"]:
+        assert update["directory"] == "/" and update["schedule"]["interval"] in {"weekly", "monthly"}
+        assert all(group["patterns"] for group in update["groups"].values())
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.name)
+def test_an_issue_form_is_one_that_github_shows(path):
+    form = read_yaml(path)
+    assert all(isinstance(form[key], str) and form[key] for key in ("name", "description"))
+    questions = [part for part in form["body"] if part["type"] != "markdown"]
+    assert questions and len({part["id"] for part in questions}) == len(questions)
+    for part in questions:
+        assert part["type"] in {"input", "textarea", "dropdown", "checkboxes"} and part["attributes"]["label"]
+        assert part["type"] != "dropdown" or len(set(part["attributes"]["options"])) > 1
+    assert any(part.get("validations", {}).get("required") for part in questions)
+
+
+def test_the_list_of_issue_forms():
+    settings = read_yaml(ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml")
+    assert len(FORMS) >= 2 and isinstance(settings["blank_issues_enabled"], bool)
+    assert all(set(link) == {"name", "url", "about"} for link in settings["contact_links"])
+
+
+def test_the_citation_can_be_read():
+    """What the schema of CFF 1.2.0 requires, and that it says the same as the rest of the repository."""
+    cited = read_yaml(ROOT / "CITATION.cff")
+    config = read_yaml(ROOT / "_config.yml")
+    assert cited["cff-version"] == "1.2.0" and cited["message"] and cited["type"] in {"software", "dataset"}
+    book = cited["preferred-citation"]
+    assert book["type"] == "book" and isinstance(book["year"], int)
+    for work in (cited, book):
+        assert work["title"] == config["title"] and work["url"] == config["html"]["baseurl"]
+        assert [author["name"] for author in work["authors"]] == [config["author"]]
+    assert cited["repository-code"] == config["repository"]["url"]
+    assert (cited["license"], book["license"]) == ("Apache-2.0", "CC-BY-4.0")
+
+
+def test_both_licences_are_there_in_full():
+    code, prose = ((ROOT / name).read_text(encoding="utf-8") for name in ("LICENSE", "LICENSE-prose"))
+    # The whole text with its first and last lines, nothing before or after it, or GitHub does not recognise it.
+    assert code.split()[:2] == ["Apache", "License"] and code.rstrip().endswith("limitations under the License.")
+    assert prose.startswith("Attribution 4.0 International\n")
+    assert prose.rstrip().endswith("Creative Commons may be contacted at creativecommons.org.")
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "chapters/teach.md"])
+def test_every_make_target_that_the_words_name_exists(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = {target for targets in re.findall(r"`make ([a-z ]+)`", text) for target in targets.split()}
+    assert named <= TARGETS
+    assert named or name != "CONTRIBUTING.md"
+
+
+def test_contributing_says_how_to_add_each_thing_in_five_lines_with_a_command():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for thing in ("chapter", "figure", "claim"):
+        section = re.search(rf"^## Add a {thing}\n\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)[1].splitlines()
+        assert [line[:2] for line in section] == ["1.", "2.", "3.", "4.", "5."]
+        assert "See it: `make " in section[-1]
