@@ -1,0 +1,119 @@
+"""Two drawings of shapes: the way from text to context, and a product of two matrices. Words are arguments."""
+
+import matplotlib.pyplot as plt
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+from explore import INK
+from figures import CONTEXT, FAINT, KEY, QUERY, SCORE, VALUE, WEIGHT, WIDTH
+
+HEIGHT = 8.1  # inches
+# name: (centre x, centre y, colour); the boxes of the figure, in inches from its lower left corner
+PLACES = {
+    "E": (1.35, 5.95, CONTEXT),
+    "P": (3.85, 5.95, CONTEXT),
+    "X": (2.6, 4.85, CONTEXT),
+    "Q": (0.85, 3.55, QUERY),
+    "K": (2.6, 3.55, KEY),
+    "V": (4.35, 3.55, VALUE),
+    "scores": (1.7, 2.45, SCORE),
+    "weights": (1.7, 1.4, WEIGHT),
+    "context": (2.6, 0.35, CONTEXT),
+}
+BOX_WIDTH, BOX_HEIGHT = 1.3, 0.52
+
+
+def flow(text, tokens, shapes, words):
+    """The whole path, top to bottom: text, tokens, E + P = X, then Q, K, V, scores, weights and context.
+
+    text: the sentence. tokens: its parts. shapes: {box: shape} for every box of `PLACES`, such as {"E": (16, 32)}.
+    words: {step: what stands beside its arrow} for split, embed, place, add, project, score, softmax and mix.
+    Returns the figure. Errors: ValueError that names the shapes or words that are missing or unknown.
+    """
+    steps = ("split", "embed", "place", "add", "project", "score", "softmax", "mix")
+    for name, given, needed in (("shapes", shapes, PLACES), ("words", words, steps)):
+        if set(given) != set(needed):
+            raise ValueError(f"{name} must be for {', '.join(needed)}; got {', '.join(given)}.")
+    figure = plt.figure(figsize=(WIDTH, HEIGHT))
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
+    ax.set_axis_off()
+
+    ax.text(WIDTH / 2, 7.85, text, ha="center", va="center")
+    _arrow(ax, (2.6, 7.7), (2.6, 7.3), words["split"])
+    _token_row(ax, tokens, 7.08)
+    _arrow(ax, (1.35, 6.86), (1.35, 6.23), words["embed"])
+    _arrow(ax, (3.85, 6.86), (3.85, 6.23), words["place"])
+    for name, (x, y, colour) in PLACES.items():
+        _box(ax, x, y, colour, name, shapes[name])
+    ax.text(2.6, 5.95, "+", ha="center", va="center", size=16)
+    _arrow(ax, (2.6, 5.72), (2.6, 5.13), words["add"])
+    for name in "QKV":
+        _arrow(ax, (2.6, 4.58), (PLACES[name][0], 3.83))
+    ax.text(3.75, 4.42, words["project"], ha="left", va="center", size=9.5)
+    _arrow(ax, (0.85, 3.28), (1.4, 2.73))
+    _arrow(ax, (2.6, 3.28), (2.0, 2.73), words["score"])
+    _arrow(ax, (1.7, 2.18), (1.7, 1.68), words["softmax"])
+    _arrow(ax, (1.7, 1.13), (2.3, 0.63))
+    _arrow(ax, (4.35, 3.28), (3.0, 0.63), words["mix"])
+    return figure
+
+
+def _box(ax, x, y, colour, name, shape):
+    left, low = x - BOX_WIDTH / 2, y - BOX_HEIGHT / 2
+    look = {"boxstyle": "round,pad=0,rounding_size=0.08", "edgecolor": colour, "lw": 1.6}
+    ax.add_patch(FancyBboxPatch((left, low), BOX_WIDTH, BOX_HEIGHT, facecolor=(*_rgb(colour), 0.16), **look))
+    ax.text(x, y + 0.1, name, ha="center", va="center", weight="bold")
+    ax.text(x, y - 0.13, " × ".join(map(str, shape)), ha="center", va="center", size=9.5)
+
+
+def _rgb(colour):
+    return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+
+
+def _arrow(ax, start, end, words=""):
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1, "shrinkA": 0, "shrinkB": 0})
+    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    ax.text(middle[0] + 0.18, middle[1], words, ha="left", va="center", size=9.5)
+
+
+def _token_row(ax, tokens, y):
+    """Tokens in boxes, side by side; a Chinese character is as wide as it is high."""
+    size = 9
+    widths = [len(token) * size / 72 + 0.09 for token in tokens]
+    gap = min(0.07, (WIDTH - 0.1 - sum(widths)) / max(len(tokens) - 1, 1))
+    x = (WIDTH - sum(widths) - gap * (len(tokens) - 1)) / 2
+    for token, width in zip(tokens, widths, strict=True):
+        ax.add_patch(Rectangle((x, y - 0.13), width, 0.26, facecolor="none", edgecolor=FAINT, lw=0.8))
+        ax.text(x + width / 2, y, token, ha="center", va="center", size=size)
+        x += width + gap
+
+
+def product(factors, *, colours, names, words):
+    """Two matrices side by side, the size of each edge written on it, and their product if the inner sizes agree.
+
+    factors: the two shapes (rows, columns). colours, names: of the two factors and of the product.
+    words: what stands below. Returns the figure.
+    """
+    (a, b), (c, d) = factors
+    fits = b == c
+    shapes = [(a, b), (c, d)] + ([(a, d)] if fits else [])
+    scale = min(1.3 / max(a, c), 3.0 / (b + d + (d if fits else 0)))
+    figure = plt.figure(figsize=(WIDTH, 2.2))
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, WIDTH), ylim=(0, 2.2))
+    ax.set_axis_off()
+    middle, x = 1.15, 0.4
+    for i, ((rows, columns), sign) in enumerate(zip(shapes, ("@", "=" if fits else "?", ""), strict=False)):
+        width, height = columns * scale, rows * scale
+        # the inner sizes, which have to agree, in bold
+        bold = ["normal", "normal"] if i == 2 else ["normal", "bold"] if i == 0 else ["bold", "normal"]
+        fill = (*_rgb(colours[i]), 0.25)
+        ax.add_patch(Rectangle((x, middle - height / 2), width, height, facecolor=fill, edgecolor=colours[i], lw=1.4))
+        ax.text(x + width / 2, middle, names[i], ha="center", va="center", weight="bold")
+        ax.text(x - 0.07, middle, f"{rows}", ha="right", va="center", size=9.5, weight=bold[0])
+        above = middle + height / 2 + 0.12
+        ax.text(x + width / 2, above, f"{columns}", ha="center", va="center", size=9.5, weight=bold[1])
+        ax.text(x + width + 0.2, middle, sign, ha="center", va="center", size=12)
+        x += width + 0.7
+    ax.text(WIDTH / 2, 0.17, words, ha="center", va="center")
+    return figure
