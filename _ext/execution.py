@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+from importlib import metadata
 from pathlib import Path
 
 from jupyter_cache import get_cache
@@ -39,6 +40,12 @@ def _hash(text):
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def installed(root):
+    """What the kernels can import, and the weights that may lie in weights/: other versions, other results."""
+    packages = {f"{d.name}=={d.version}" for d in metadata.distributions()}
+    return sorted(packages) + sorted(path.name for path in (root / "weights").glob("*"))
+
+
 def chapter_digest(source, digests):
     """Hash of everything under code/ that the chapter's cells import."""
     imported = set(re.findall(r"^\s*(?:from|import)\s+(\w+)", source, flags=re.M))
@@ -49,9 +56,10 @@ def forget_stale(app, env, added, changed, removed):
     """Drop cached runs whose code/ has changed: the cache itself sees only the cells."""
     root = Path(app.srcdir)
     cache_path = Path(app.config.nb_execution_cache_path or Path(app.outdir).parent / ".jupyter_cache")
-    digests = code_digests(root)
+    digests, environment = code_digests(root), _hash(" ".join(installed(root)))
     app.code_digests = {
-        doc: chapter_digest(Path(env.doc2path(doc)).read_text("utf-8"), digests) for doc in sorted(env.found_docs)
+        doc: chapter_digest(Path(env.doc2path(doc)).read_text("utf-8"), digests) + environment
+        for doc in sorted(env.found_docs)
     }
     ledger = cache_path / "code-digests.json"
     known = json.loads(ledger.read_text()) if ledger.exists() else {}
