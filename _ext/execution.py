@@ -41,9 +41,10 @@ def _hash(text):
 
 
 def installed(root):
-    """What the kernels can import, and the weights that may lie in weights/: other versions, other results."""
+    """What else a run depends on: versions of packages, weights that may lie in weights/, tables in results/."""
     packages = {f"{d.name}=={d.version}" for d in metadata.distributions()}
-    return sorted(packages) + sorted(path.name for path in (root / "weights").glob("*"))
+    weights = sorted(path.name for path in (root / "weights").glob("*"))
+    return sorted(packages) + weights + [path.read_text("utf-8") for path in sorted((root / "results").glob("*"))]
 
 
 def chapter_digest(source, digests):

@@ -115,11 +115,11 @@ class AddressBookModel(nn.Module):
 
     @torch.no_grad()
     def who_looks_at_whom(self):
-        """How much each name asked for (rows) looks at each name's record (columns): (10, 10).
+        """How much a question for each name (rows) looks at each name's record and, last, at itself: (10, 11).
 
-        All ten names stand in the book, each with the mean of the cities; the rest looks at the question itself.
+        All ten names stand in the book, each with the mean of the cities.
         """
         records = self.names.weight + self.cities.weight[:NUM_CITIES].mean(0)
         asked = self.names.weight + self.cities.weight[ASKED]
         x = torch.cat([records.expand(NUM_NAMES, -1, -1), asked[:, None]], dim=1)
-        return self.attend(x)[1][:, -1, :-1]
+        return self.attend(x)[1][:, -1]

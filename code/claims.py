@@ -33,13 +33,14 @@ class _Claim:
     def _repr_html_(self):
         f = {key: with_subscripts(value) for key, value in self.fields.items()}
         kind = f["verdict"].split(",")[0]
+        number = re.sub(r"^[a-z](?=[a-z]* )", lambda first: first[0].upper(), f["number"])
         return (
             f'<div class="claim claim-{kind}" role="note" id="claim-{f["name"]}" '
             f'data-claim="{html.escape(json.dumps(self.fields, ensure_ascii=False))}">'
             f"<span>The article, §{f['section']}: {f['says']}.</span> "
-            f"<strong>{f['verdict'].capitalize()}.</strong> <span>{f['number']}.</span></div>"
+            f"<strong>{f['verdict'][0].upper()}{f['verdict'][1:]}.</strong> <span>{number}.</span></div>"
         )
 
     def __repr__(self):
         f = self.fields
-        return f"The article, §{f['section']}: {f['says']}. {f['verdict'].capitalize()}. {f['number']}."
+        return f"The article, §{f['section']}: {f['says']}. {f['verdict'][0].upper()}{f['verdict'][1:]}. {f['number']}."

@@ -112,3 +112,19 @@ def dots(ax, groups, *, colour, least=None):
     ax.set_yticks(range(len(groups)), [re.sub(r"\b([a-z])_([a-z])\b", r"$\1_\2$", name) for name in groups])
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
+
+
+def seed_dots(ax, groups, *, colour, what):
+    """`dots` for shares of right answers between 0 and 1, with the mean and sd of each row at the right edge.
+
+    groups: {name: tensor of one share a seed}. what: the label of the axis. Leave a fifth of the width at the right.
+    """
+    dots(ax, groups, colour=colour)
+    for y, values in enumerate(groups.values()):
+        ax.text(1.08, y, spread(values), va="center")
+    ax.set(xlim=(0, 1.03), xlabel=what)
+
+
+def spread(values):
+    """Mean ± standard deviation of a tensor, in words: "0.66 ± 0.15"."""
+    return f"{values.mean():.2f} ± {values.std():.2f}"

@@ -46,14 +46,16 @@ class OneHead(nn.Module):
         self.embedding = nn.Embedding(num_ids, d_model)
         self.position = nn.Parameter(0.1 * torch.randn(num_tokens, d_model))
         self.W_query = nn.Linear(d_model, d_k, bias=False)
-        self.W_key = self.W_query if tied else nn.Linear(d_model, d_k, bias=False)
+        self.W_key = None if tied else nn.Linear(d_model, d_k, bias=False)
         self.W_value = nn.Linear(d_model, d_model, bias=False)
         self.norm = nn.LayerNorm(d_model)
         self.read_out = nn.Linear(d_model, num_classes)
 
     def attend(self, h):
         """h (batch, tokens, d_model) -> context (batch, tokens, d_model), attn_weights. Variants override this."""
-        return attention(self.W_query(h), self.W_key(h), self.W_value(h), mask=self.mask, scale=self.scale)
+        query = self.W_query(h)
+        key = query if self.W_key is None else self.W_key(h)
+        return attention(query, key, self.W_value(h), mask=self.mask, scale=self.scale)
 
     def forward(self, inputs, need_weights=False):
         h = self.embedding(inputs) + self.position
@@ -132,7 +134,7 @@ class Snapshot:
             raise ValueError(f"seed = {seed} was not trained; the seeds are {self.seeds}.")
         model = copy.deepcopy(self.template)
         own = {name: stacked[self.seeds.index(seed)] for name, stacked in self.parameters.items()}
-        model.load_state_dict(own, strict=False)  # a tied parameter goes by its first name alone
+        model.load_state_dict(own, strict=False)  # a parameter that two modules share goes by its first name alone
         return model
 
 
@@ -170,6 +172,11 @@ def _build(make_model, seeds):
         for seed in seeds:
             torch.manual_seed(seed)
             models.append(make_model())
+    names = dict(models[0].named_modules())
+    if twice := [n for n, _ in models[0].named_modules(remove_duplicate=False) if n not in names]:
+        raise ValueError(
+            f"{twice} are second names of modules; functional_call mixes these up. Give a module one name."
+        )
     for name, buffer in models[0].named_buffers():
         if not all(torch.equal(buffer, dict(model.named_buffers())[name]) for model in models):
             raise ValueError(f"the buffer {name!r} differs between seeds; make it a parameter and name it in frozen.")

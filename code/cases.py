@@ -1,0 +1,228 @@
+"""What checks.py tries a reader's code on: sizes unequal where it matters, scores of middling size."""
+
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from attention import causal_mask
+
+
+@dataclass(eq=False)
+class Case:
+    """One input of `attention`."""
+
+    words: str
+    query: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+    mask: torch.Tensor | None = None
+    scale: float | None = None
+    tolerance: float = 1e-5
+    large: bool = False
+
+    @property
+    def sizes(self):
+        (queries, d_k), (keys, d_v) = self.query.shape[-2:], self.value.shape[-2:]
+        first = {f"query.shape[{i}]": size for i, size in enumerate(self.query.shape[:2])}
+        return {"d_k": d_k, "d_v": d_v, "the number of queries": queries, "the number of keys": keys} | first
+
+    @property
+    def plain(self):
+        return self.mask is None and self.scale is None and self.key.shape[-2] > 1
+
+    def independent(self):
+        """[(what it would mean if the part `kept` of the output changed, changed case, kept)]"""
+        if self.mask is None or self.query.dim() != 3 or self.mask[:-1, -1].any():
+            return []
+        return [
+            (
+                "one sequence of the batch changes the answer for another; they must not meet",
+                self._changed((-1,)),
+                slice(0, -1),
+            ),
+            (
+                "a token that the causal mask hides still changes the answer of the tokens before it",
+                self._changed((..., slice(-1, None), slice(None))),
+                (..., slice(0, -1), slice(None)),
+            ),
+        ]
+
+    def _changed(self, at):
+        query, key, value = self.query.clone(), self.key.clone(), self.value.clone()
+        for tensor in (query, key, value):
+            tensor[at] += 1
+        return replace(self, query=query, key=key, value=value)
+
+
+SIZES = ("d_k", "d_v", "the number of queries", "the number of keys", "query.shape[0]", "query.shape[1]")
+
+
+def _case(words, lead, queries, keys, d_k, d_v, *, seed=0, dtype=torch.float32, **options):
+    generator = torch.Generator().manual_seed(seed + 100 * queries + keys)
+    # As heads arrive in practice: the tokens' dimension was moved there by a transpose.
+    q, k, v = (
+        torch.randn(size, *lead, width, generator=generator, dtype=torch.float64).movedim(0, -2)
+        for size, width in ((queries, d_k), (keys, d_k), (keys, d_v))
+    )
+    return Case(words, q.to(dtype), k.to(dtype), v.to(dtype), **options)
+
+
+def _large(words, **options):
+    """Every row's scores lie close together, but far from 0: row 0 and 2 around 300, row 1 around -300."""
+    case = _case(words, (), 3, 5, 4, 6, seed=7, **options)
+    case.query[:, 0], case.key[:, 0] = torch.tensor([600.0, -600.0, 600.0]), 1.0
+    return case
+
+
+def attention_cases():
+    some = torch.tensor([[1, 0, 0, 1, 1], [0, 1, 0, 0, 0], [1, 1, 1, 1, 0]]).bool()
+    padding = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 0]]).bool()[:, None, None]
+    return [
+        _case("3 queries, 5 keys, d_k = 4, d_v = 6, no mask", (), 3, 5, 4, 6),
+        _case("a batch of 3, 5 queries, 7 keys, d_k = 8, d_v = 2", (3,), 5, 7, 8, 2),
+        _case("a batch of 2 with 3 heads, 4 queries, 6 keys, d_k = 10, d_v = 5", (2, 3), 4, 6, 10, 5),
+        _case("one query and one key", (), 1, 1, 4, 3),
+        _case("a causal mask, a batch of 2, 5 tokens, d_k = 16, d_v = 3", (2,), 5, 5, 16, 3, mask=causal_mask(5)),
+        _case("a mask of its own for each of 3 queries and 5 keys", (), 3, 5, 4, 6, mask=some, seed=1),
+        _case("a padding mask (2, 1, 1, 6), 3 heads, 4 queries", (2, 3), 4, 6, 10, 5, mask=padding, seed=1),
+        _case("5 tokens, as many queries as keys, d_k = 6, no mask", (2,), 5, 5, 6, 4),
+        _case("a mask that shows later tokens only, 5 tokens", (2,), 5, 5, 6, 4, mask=causal_mask(5).mT, seed=3),
+        _case("scale = 2 and a causal mask, 5 tokens", (2,), 5, 5, 6, 4, scale=2.0, mask=causal_mask(5), seed=4),
+        _case("scale = 0.3, 3 queries, 5 keys", (), 3, 5, 4, 6, scale=0.3, seed=2),
+        _large("scores around 300 and -300, and a mask", mask=some, tolerance=1e-3, large=True),
+        _case(
+            "float64, a batch of 2, 4 queries, 6 keys, d_k = 9", (2,), 4, 6, 9, 3, dtype=torch.float64, tolerance=1e-8
+        ),
+    ]
+
+
+def friendly_cases():
+    """Sizes made equal, the least first: where code runs that confuses two of them."""
+    return [
+        _case("as many queries as keys", (), 5, 5, 4, 6),
+        _case("d_v = d_k", (), 3, 5, 4, 4),
+        _case("one leading dimension", (2,), 3, 5, 4, 6),
+        _case("two leading dimensions", (2, 3), 4, 6, 10, 5),
+        _case("as many queries as keys, and one leading dimension", (2,), 5, 5, 4, 6),
+        _case("as many queries as keys, and d_v = d_k", (), 5, 5, 4, 4),
+        _case("d_v = d_k, and one leading dimension", (2,), 3, 5, 4, 4),
+        _case("all sizes equal", (), 5, 5, 5, 5),
+        _case("all sizes equal, and one leading dimension", (2,), 5, 5, 5, 5),
+        _case("all sizes equal, the batch too", (5,), 5, 5, 5, 5),
+    ]
+
+
+@dataclass(eq=False)
+class MaskCase:
+    words: str
+    scores: torch.Tensor
+    mask: torch.Tensor
+    tolerance: float = 1e-5
+
+
+def mask_cases():
+    cases = [case for case in attention_cases() if case.mask is not None and not case.large]
+    found = [MaskCase(case.words, case.query @ case.key.mT, case.mask) for case in cases]
+    return [*found, MaskCase("float64 scores and a causal mask", found[0].scores.double(), found[0].mask, 1e-9)]
+
+
+@dataclass(eq=False)
+class HeadsCase:
+    """One module and its input."""
+
+    words: str
+    x: torch.Tensor
+    d_out: int
+    context_length: int
+    num_heads: int
+    qkv_bias: bool = False
+    tolerance: float = 1e-5
+    dropout: float = 0.0
+    seed: int = 0
+    weights: dict = field(init=False)
+    made: dict = field(init=False)  # queries, keys and values that were computed already
+
+    def __post_init__(self):
+        self.made = {}
+        generator = torch.Generator().manual_seed(self.seed)
+
+        def noise(*shape):
+            return torch.randn(*shape, generator=generator, dtype=torch.float64).to(self.x.dtype)
+
+        layers = {"W_query": self.d_in, "W_key": self.d_in, "W_value": self.d_in, "out_proj": self.d_out}
+        self.weights = {f"{name}.weight": noise(self.d_out, d_in) / d_in**0.5 * 1.2 for name, d_in in layers.items()}
+        biased = layers if self.qkv_bias else ["out_proj"]
+        self.weights |= {f"{name}.bias": noise(self.d_out) for name in biased}
+
+    @property
+    def d_in(self):
+        return self.x.shape[-1]
+
+    @property
+    def arguments(self):
+        sizes = f"{self.d_in}, {self.d_out}, {self.context_length}, {self.dropout}, {self.num_heads}"
+        return f"({sizes}, qkv_bias={self.qkv_bias})"
+
+    @property
+    def sizes(self):
+        head_dim, (batch, tokens) = self.d_out // self.num_heads, self.x.shape[:2]
+        return {
+            "d_k": head_dim,
+            "d_out": self.d_out,
+            "d_in": self.d_in,
+            "num_heads": self.num_heads,
+            "the number of tokens": tokens,
+            "context_length": self.context_length,
+            "the batch size": batch,
+        }
+
+    @property
+    def plain(self):
+        return self.x.shape[1] > 1
+
+    def independent(self):
+        sequence, token = self.x.clone(), self.x.clone()
+        sequence[-1] += 1
+        token[:, -1] += 1
+        return [
+            (
+                "one sequence of the batch changes the answer for another; they must not meet",
+                replace(self, x=sequence),
+                slice(0, -1),
+            ),
+            (
+                "the last token changes the answer of tokens before it, which must not see it",
+                replace(self, x=token),
+                (slice(None), slice(0, -1)),
+            ),
+        ]
+
+
+def _heads(words, batch, tokens, d_in, d_out, context_length, num_heads, dtype=torch.float32, **options):
+    generator = torch.Generator().manual_seed(d_in + 100 * tokens)
+    x = torch.randn(batch, tokens, d_in, generator=generator, dtype=torch.float64).to(dtype)
+    return HeadsCase(words, x, d_out, context_length, num_heads, **options)
+
+
+def heads_cases():
+    return [
+        _heads("x (2, 5, 10), d_out = 12, 3 heads, context_length = 7", 2, 5, 10, 12, 7, 3),
+        _heads(
+            "x (3, 6, 11), d_out = 16, 2 heads, context_length = 6, qkv_bias=True", 3, 6, 11, 16, 6, 2, qkv_bias=True
+        ),
+        _heads("x (4, 1, 5), one token", 4, 1, 5, 6, 3, 2),
+        _heads("x (1, 4, 6), one head", 1, 4, 6, 5, 9, 1),
+        _heads("float64, x (2, 3, 8), 4 heads", 2, 3, 8, 20, 4, 4, torch.float64, tolerance=1e-8),
+    ]
+
+
+def friendly_heads_cases():
+    return [
+        _heads("as many tokens as context_length", 2, 7, 10, 12, 7, 3),
+        _heads("d_in = d_out", 2, 5, 12, 12, 7, 3),
+        _heads("a batch of 1", 1, 5, 10, 12, 7, 3),
+        _heads("one head", 2, 5, 10, 12, 7, 1),
+        _heads("d_in = d_out, and as many tokens as context_length", 2, 7, 12, 12, 7, 3),
+        _heads("as many tokens as heads", 2, 3, 10, 12, 7, 3),
+        _heads("all sizes equal", 4, 4, 16, 16, 4, 4),
+    ]

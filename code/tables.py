@@ -1,0 +1,31 @@
+"""A small table of measurements, the same in Jupyter and on the page."""
+
+import html
+
+
+def table(heads, rows):
+    """heads: words over the columns. rows: lists of as many words or numbers, shown as they are; the first names a row.
+
+    Errors: ValueError for a row of another length.
+    """
+    for row in rows:
+        if len(row) != len(heads):
+            raise ValueError(f"a row of {len(row)} under {len(heads)} heads: {row}.")
+    return _Table(heads, rows)
+
+
+class _Table:
+    def __init__(self, heads, rows):
+        self.heads, self.rows = [str(head) for head in heads], [[str(cell) for cell in row] for row in rows]
+
+    def _repr_html_(self):
+        head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in self.heads)
+        body = "".join(
+            f'<tr><th scope="row">{html.escape(name)}</th>{"".join(f"<td>{html.escape(c)}</td>" for c in cells)}</tr>'
+            for name, *cells in self.rows
+        )
+        table = f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        return f'<div class="pst-scrollable-table-container">{table}</div>'
+
+    def __repr__(self):
+        return "\n".join(" | ".join(row) for row in [self.heads, *self.rows])

@@ -1,0 +1,965 @@
+"""Wrong attentions, each with words that the check's answer must contain, and right ones written in other ways.
+
+`python tests/mutants.py` prints the table in docs/checks.md.
+"""
+
+import functools
+import math
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent / "code"))
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+import checks
+from attention import MultiHeadAttention, causal_mask
+
+WRONG, RIGHT = [], []
+
+
+def wrong(check, *words):
+    return lambda written: WRONG.append((check, written, words)) or written
+
+
+def right(check):
+    return lambda written: RIGHT.append((check, written)) or written
+
+
+def _finish(scores, value, mask):
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(dim=-1)
+    return weights @ value, weights
+
+
+def _scaled(query, key, scale):
+    return query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
+
+
+# ---------------------------------------------------------------- scores
+
+
+@wrong("check_scores", "Nothing is written here yet")
+def scores_stub(query, key):
+    """nothing written yet"""
+    raise NotImplementedError("your turn")
+
+
+@wrong("check_scores", "returns None so far")
+def scores_none(query, key):
+    """no return"""
+    query @ key.mT
+
+
+@wrong("check_scores", "key is not transposed", "line", "query @ key")
+def scores_no_transpose(query, key):
+    """Q @ K without the transpose"""
+    return query @ key
+
+
+@wrong("check_scores", "query and key are swapped")
+def scores_swapped(query, key):
+    """K @ Qᵀ"""
+    return key @ query.transpose(-2, -1)
+
+
+@wrong("check_scores", "count from the end")
+def scores_positive_dims(query, key):
+    """dimensions counted from the front"""
+    return query @ key.transpose(1, 2)
+
+
+@wrong("check_scores", "key is reshaped, not transposed")
+def scores_reshape(query, key):
+    """key reshaped where it should be transposed"""
+    return query @ key.reshape(*key.shape[:-2], key.shape[-1], key.shape[-2])
+
+
+@wrong("check_scores", "divided by √d_k already", "scaling is the next step")
+def scores_scaled(query, key):
+    """scaled one step too soon"""
+    return query @ key.mT / query.shape[-1] ** 0.5
+
+
+@wrong("check_scores", "cosine")
+def scores_cosine(query, key):
+    """cosine in place of the dot product"""
+    return F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).mT
+
+
+@wrong("check_scores", "softmax is applied already")
+def scores_softmax(query, key):
+    """softmax one step too soon"""
+    return (query @ key.mT).softmax(-1)
+
+
+@wrong("check_scores", "NumPy")
+def scores_numpy(query, key):
+    """computed in NumPy"""
+    return query.numpy() @ key.mT.numpy()
+
+
+@wrong("check_scores", "no gradient flows back")
+def scores_detached(query, key):
+    """rebuilt from data, without the graph"""
+    return torch.tensor((query @ key.mT).tolist(), dtype=query.dtype)
+
+
+@wrong("check_scores", "changes its input in place")
+def scores_in_place(query, key):
+    """scales its argument in place"""
+    key *= 1.5
+    return query @ key.mT / 1.5
+
+
+# ---------------------------------------------------------------- scale
+
+
+@wrong("check_scale", "not scaled")
+def scale_missing(query, key):
+    """no scale"""
+    return query @ key.mT
+
+
+@wrong("check_scale", "divided by d_k, or scaled twice")
+def scale_d_k(query, key):
+    """1/d_k"""
+    return query @ key.mT / key.shape[-1]
+
+
+@wrong("check_scale", "multiplied by √d_k")
+def scale_times(query, key):
+    """multiplied where it should be divided"""
+    return query @ key.mT * math.sqrt(query.size(-1))
+
+
+@wrong("check_scale", "divided by √(the number of keys)")
+def scale_tokens(query, key):
+    """root of the number of tokens"""
+    return query @ key.mT / key.shape[-2] ** 0.5
+
+
+@wrong("check_scale", "divided by √query.shape[1]")
+def scale_front(query, key):
+    """a dimension counted from the front"""
+    return query @ key.mT / query.shape[1] ** 0.5
+
+
+@wrong("check_scale", "a number typed in by hand")
+def scale_typed(query, key):
+    """the scale of one size typed in"""
+    return query @ key.mT / 8
+
+
+@wrong("check_scale", "multiplied by", "must be 1/√d_k")
+def scale_odd(query, key):
+    """a factor nobody thought of"""
+    return query @ key.mT / math.log(3 + query.shape[-1])
+
+
+# ---------------------------------------------------------------- mask
+
+
+@wrong("check_mask", "mask is inverted")
+def mask_inverted(attn_scores, mask):
+    """True taken for hidden"""
+    return attn_scores.masked_fill(mask, -math.inf)
+
+
+@wrong("check_mask", "hidden scores become 0")
+def mask_zero(attn_scores, mask):
+    """0 where -inf should be"""
+    return attn_scores * mask
+
+
+@wrong("check_mask", "-1e-9", "fill in -inf")
+def mask_typo(attn_scores, mask):
+    """-1e-9, a typo of -1e9"""
+    return attn_scores.masked_fill(~mask, -1e-9)
+
+
+@wrong("check_mask", "hidden scores become −7")
+def mask_small(attn_scores, mask):
+    """a number not small enough"""
+    return torch.where(mask, attn_scores, -7.0)
+
+
+@wrong("check_mask", "+inf in place of -inf")
+def mask_plus(attn_scores, mask):
+    """a minus lost"""
+    return attn_scores.masked_fill(mask == 0, -float("-inf"))
+
+
+@wrong("check_mask", "0 · (-inf) is NaN")
+def mask_nan(attn_scores, mask):
+    """mask times -inf"""
+    return attn_scores + (1 - mask.float()) * -math.inf
+
+
+@wrong("check_mask", "added as a number")
+def mask_added(attn_scores, mask):
+    """the boolean added"""
+    return attn_scores + mask
+
+
+@wrong("check_mask", "softmax is applied already, and the mask after it")
+def mask_after(attn_scores, mask):
+    """softmax, then mask"""
+    return attn_scores.softmax(-1) * mask
+
+
+@wrong("check_mask", "changes its input in place")
+def mask_in_place(attn_scores, mask):
+    """masked_fill_ on the argument"""
+    return attn_scores.masked_fill_(~mask, -math.inf)
+
+
+@wrong("check_mask", "mask is missing")
+def mask_ignored(attn_scores, mask):
+    """result of masked_fill thrown away"""
+    attn_scores.masked_fill(~mask, -math.inf)
+    return attn_scores
+
+
+@wrong("check_mask", "causal mask is applied in place of the one that was given")
+def mask_causal(attn_scores, mask):
+    """its own causal mask"""
+    return attn_scores.masked_fill(torch.ones(attn_scores.shape[-2:]).triu(1).bool(), -math.inf)
+
+
+# ---------------------------------------------------------------- attention
+
+for _name, _scale, _words in [
+    ("no scale", lambda q, k, v: 1.0, "not scaled"),
+    ("1/d_k", lambda q, k, v: 1 / q.shape[-1], "divided by d_k"),
+    ("√d_v", lambda q, k, v: v.shape[-1] ** -0.5, "divided by √d_v"),
+    ("root of the number of keys", lambda q, k, v: k.shape[-2] ** -0.5, "divided by √(the number of keys)"),
+    ("root of the number of queries", lambda q, k, v: q.shape[-2] ** -0.5, "divided by √(the number of queries)"),
+    ("multiplied by √d_k", lambda q, k, v: q.shape[-1] ** 0.5, "multiplied by √d_k"),
+    ("1/d_k²", lambda q, k, v: q.shape[-1] ** -2, "divided by d_k²"),
+    ("the scale of d_k = 64 typed in", lambda q, k, v: 0.125, "a number typed in by hand"),
+    ("the root of 2 d_k", lambda q, k, v: (2 * q.shape[-1]) ** -0.5, "multiplied by"),
+]:
+
+    def _attend(query, key, value, mask=None, scale=None, _scale=_scale):
+        scale = _scale(query, key, value) if scale is None else scale
+        return _finish(query @ key.mT * scale, value, mask)
+
+    _attend.__doc__ = _name
+    wrong("check_attention", _words)(_attend)
+
+
+@wrong("check_attention", "`scale` is ignored")
+def attention_scale_ignored(query, key, value, mask=None, scale=None):
+    """scale ignored"""
+    return _finish(_scaled(query, key, None), value, mask)
+
+
+@wrong("check_attention", "divided by `scale`")
+def attention_scale_divides(query, key, value, mask=None, scale=None):
+    """scale divides"""
+    scale = query.shape[-1] ** 0.5 if scale is None else scale
+    return _finish(query @ key.mT / scale, value, mask)
+
+
+@wrong("check_attention", "not scaled", "or by `scale` if it is given")
+def attention_bare(query, key, value, mask=None, scale=None):
+    """no scale at all, given or not"""
+    return _finish(query @ key.mT, value, mask)
+
+
+@wrong("check_attention", "scale is applied after the softmax")
+def attention_scale_after(query, key, value, mask=None, scale=None):
+    """scale after the softmax"""
+    scores, scale = query @ key.mT, query.shape[-1] ** -0.5 if scale is None else scale
+    scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1) * scale
+    return weights @ value, weights
+
+
+def _softmax(function):
+    def attend(query, key, value, mask=None, scale=None):
+        scores = _scaled(query, key, scale)
+        scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+        weights = function(scores)
+        return weights @ value, weights
+
+    return attend
+
+
+for _name, _function, _words in [
+    ("softmax over the queries", lambda s: s.softmax(-2), "over the queries (dim=-2)"),
+    ("softmax over dimension 0", lambda s: s.softmax(0), "over dimension 0"),
+    ("softmax over dimension 1", lambda s: s.softmax(1), "over dimension 1"),
+    ("F.softmax without dim", lambda s: F.softmax(s), "`softmax` has no `dim`"),
+    ("softmax over a whole matrix", lambda s: s.flatten(-2).softmax(-1).view_as(s), "over all scores of a matrix"),
+    ("softmax over everything", lambda s: s.flatten().softmax(0).view_as(s), "over all scores at once"),
+    ("no softmax", lambda s: s, "softmax is missing"),
+    ("softmax twice", lambda s: s.softmax(-1).softmax(-1), "softmax is applied twice"),
+    ("log_softmax", lambda s: s.log_softmax(-1), "log_softmax"),
+    ("sigmoid", torch.sigmoid, "sigmoid is used in place"),
+    ("argmax", lambda s: F.one_hot(s.argmax(-1), s.shape[-1]).to(s.dtype), "argmax"),
+    ("exp alone", torch.exp, "not divided by the sum of its row"),
+    (
+        "exp over its sum, unguarded",
+        lambda s: s.exp() / s.exp().sum(-1, keepdim=True),
+        "overflows",
+    ),
+    ("keepdim forgotten", lambda s: s.exp() / s.exp().sum(-1), "keepdim=True"),
+    ("an epsilon of 1e-6", lambda s: s.softmax(-1) + 1e-6, "epsilon"),
+    ("computed in float32", lambda s: s.float().softmax(-1).to(s.dtype), "step computed in float32"),
+    ("returned in float32", lambda s: s.softmax(-1, dtype=torch.float32), "float"),
+    ("top 2 only", lambda s: (s - 1e9 * (s < s.topk(min(2, s.shape[-1])).values[..., -1:])).softmax(-1), "None of the"),
+    ("softmax with temperature 2", lambda s: (s / 2).softmax(-1), "multiplied by"),
+    (
+        "relu, then normalised",
+        lambda s: F.normalize(s.relu() + 1e-3, p=1, dim=-1),
+        "keys that the mask hides still get weight",
+    ),
+]:
+    _attend = _softmax(_function)
+    _attend.__doc__ = _name
+    wrong("check_attention", _words)(_attend)
+
+
+def _masked(hide):
+    def attend(query, key, value, mask=None, scale=None):
+        scores = _scaled(query, key, scale)
+        if mask is not None:
+            scores = hide(scores, mask)
+        weights = scores.softmax(-1)
+        return weights @ value, weights
+
+    return attend
+
+
+for _name, _hide, _words in [
+    ("mask ignored", lambda s, m: s, "mask is missing"),
+    ("mask inverted", lambda s, m: s.masked_fill(m, -math.inf), "mask is inverted"),
+    (
+        "mask off by one, own token hidden",
+        lambda s, m: s.masked_fill(~m | torch.eye(*s.shape[-2:]).bool(), -math.inf),
+        "a token may not even attend to itself",
+    ),
+    ("0 in place of -inf", lambda s, m: s * m, "hidden scores become 0"),
+    ("-1e-9 in place of -1e9", lambda s, m: s.masked_fill(~m, -1e-9), "-1e-9"),
+    ("-100 in place of -inf", lambda s, m: s.masked_fill(~m, -100.0), "such as -100"),
+    ("+inf in place of -inf", lambda s, m: s.masked_fill(~m, math.inf), "+inf in place of -inf"),
+    ("mask times -inf", lambda s, m: s + (~m).float() * -math.inf, "0 · (-inf) is NaN"),
+    ("mask added as a number", lambda s, m: s + m, "added as a number"),
+    (
+        "causal mask in place of the given one",
+        lambda s, m: s.masked_fill(torch.ones(s.shape[-2:]).triu(1) > 0, -math.inf),
+        "in place of the one that was given",
+    ),
+    ("tril of the scores", lambda s, m: s.tril(), "scores above the diagonal are set to 0"),
+]:
+    _attend = _masked(_hide)
+    _attend.__doc__ = _name
+    wrong("check_attention", _words)(_attend)
+
+
+@wrong("check_attention", "mask comes after the softmax")
+def attention_mask_after(query, key, value, mask=None, scale=None):
+    """mask after the softmax"""
+    weights = _scaled(query, key, scale).softmax(-1)
+    weights = weights if mask is None else weights * mask
+    return weights @ value, weights
+
+
+@wrong("check_attention", "causal mask is applied whether or not")
+def attention_always_causal(query, key, value, mask=None, scale=None):
+    """always causal"""
+    scores = _scaled(query, key, scale)
+    return _finish(scores, value, torch.ones(scores.shape[-2:]).tril().bool())
+
+
+@wrong("check_attention", "key is not transposed", "query @ key")
+def attention_no_transpose(query, key, value, mask=None, scale=None):
+    """no transpose"""
+    scores = query @ key * query.shape[-1] ** -0.5
+    return _finish(scores, value, mask)
+
+
+@wrong("check_attention", "query and key are swapped")
+def attention_swapped(query, key, value, mask=None, scale=None):
+    """Q and K swapped"""
+    return _finish(_scaled(key, query, scale), value, mask)
+
+
+@wrong("check_attention", "key is used where value belongs")
+def attention_key_for_value(query, key, value, mask=None, scale=None):
+    """K in place of V"""
+    return _finish(_scaled(query, key, scale), key, mask)
+
+
+@wrong("check_attention", "value is used where key belongs")
+def attention_value_for_key(query, key, value, mask=None, scale=None):
+    """V in place of K"""
+    return _finish(_scaled(query, value, scale), value, mask)
+
+
+@wrong("check_attention", "two things at once", "not scaled", "mask is inverted")
+def attention_two(query, key, value, mask=None, scale=None):
+    """two mistakes: no scale, mask inverted"""
+    return _finish(query @ key.mT, value, None if mask is None else ~mask)
+
+
+@wrong("check_attention", "weights are transposed before they meet value")
+def attention_weights_transposed(query, key, value, mask=None, scale=None):
+    """weightsᵀ @ value"""
+    _, weights = _finish(_scaled(query, key, scale), value, mask)
+    return weights.mT @ value, weights
+
+
+@wrong("check_attention", "wrong order", "context first")
+def attention_tuple_swapped(query, key, value, mask=None, scale=None):
+    """weights first"""
+    return _finish(_scaled(query, key, scale), value, mask)[::-1]
+
+
+@wrong("check_attention", "Two results are expected", "the context, and right")
+def attention_context_only(query, key, value, mask=None, scale=None):
+    """context alone"""
+    return _finish(_scaled(query, key, scale), value, mask)[0]
+
+
+@wrong("check_attention", "softmax is missing", "attn_weights")
+def attention_scores_returned(query, key, value, mask=None, scale=None):
+    """scores returned as weights"""
+    scores = _scaled(query, key, scale)
+    return _finish(scores, value, mask)[0], scores if mask is None else scores.masked_fill(~mask, -math.inf)
+
+
+@wrong("check_attention", "two different answers", "dropout")
+def attention_dropout(query, key, value, mask=None, scale=None):
+    """dropout that is always on"""
+    _, weights = _finish(_scaled(query, key, scale), value, mask)
+    weights = F.dropout(weights, 0.5)
+    return weights @ value, weights
+
+
+@wrong("check_attention", "changes its input in place")
+def attention_in_place(query, key, value, mask=None, scale=None):
+    """query scaled in place"""
+    query *= query.shape[-1] ** -0.5 if scale is None else scale
+    return _finish(query @ key.mT, value, mask)
+
+
+@wrong("check_attention", "no gradient flows back")
+def attention_no_grad(query, key, value, mask=None, scale=None):
+    """under no_grad"""
+    with torch.no_grad():
+        return _finish(_scaled(query, key, scale), value, mask)
+
+
+@wrong("check_attention", "no gradient reaches query")
+def attention_weights_detached(query, key, value, mask=None, scale=None):
+    """weights detached"""
+    _, weights = _finish(_scaled(query, key, scale), value, mask)
+    return weights.detach() @ value, weights
+
+
+@wrong("check_attention", "gradients do not pass through NumPy")
+def attention_numpy(query, key, value, mask=None, scale=None):
+    """a round trip through NumPy"""
+    _, weights = _finish(_scaled(query, key, scale), value, mask)
+    return torch.from_numpy(weights.numpy() @ value.numpy()), weights
+
+
+@wrong("check_attention", "Ask `mask is not None`", "if mask:")
+def attention_if_mask(query, key, value, mask=None, scale=None):
+    """if mask:"""
+    scores = _scaled(query, key, scale)
+    if mask:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(-1)
+    return weights @ value, weights
+
+
+@wrong("check_attention", "any number of leading dimensions")
+def attention_bmm(query, key, value, mask=None, scale=None):
+    """bmm: three dimensions only"""
+    scores = torch.bmm(query, key.mT) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    return _finish(scores, value, mask)
+
+
+@wrong("check_attention", "scale")
+def attention_no_scale_argument(query, key, value, mask=None):
+    """an argument missing"""
+    return _finish(_scaled(query, key, None), value, mask)
+
+
+@wrong("check_attention", "one sequence of the batch changes the answer for another")
+def attention_batch_mixed(query, key, value, mask=None, scale=None):
+    """scores centred over the batch"""
+    scores = _scaled(query, key, scale)
+    scores = scores - scores.mean(0, keepdim=True) if scores.dim() > 2 else scores
+    return _finish(scores, value, mask)
+
+
+@wrong("check_attention", "should have shape (3, 6)")
+def attention_summed(query, key, value, mask=None, scale=None):
+    """context summed over the queries"""
+    context, weights = _finish(_scaled(query, key, scale), value, mask)
+    return context.sum(-2), weights
+
+
+@right("check_attention")
+def attention_einsum(query, key, value, *, mask=None, scale=None):
+    """einsum"""
+    scores = torch.einsum("...qd,...kd->...qk", query, key)
+    scores = scores / math.sqrt(query.size(-1)) if scale is None else scores * scale
+    if mask is not None:
+        scores = torch.where(mask, scores, torch.finfo(scores.dtype).min)
+    weights = F.softmax(scores, dim=-1)
+    return torch.einsum("...qk,...kd->...qd", weights, value), weights
+
+
+@right("check_attention")
+def attention_loops(query, key, value, *, mask=None, scale=None):
+    """Python loops"""
+    if query.dim() > 2:
+        masks = [None] * len(query)
+        if mask is not None:
+            masks = mask.expand(*query.shape[:-1], key.shape[-2])
+        parts = [attention_loops(*each, mask=m, scale=scale) for *each, m in zip(query, key, value, masks, strict=True)]
+        return tuple(torch.stack(part) for part in zip(*parts, strict=True))
+    scale = 1 / math.sqrt(len(query[0])) if scale is None else scale
+    weights = torch.zeros(len(query), len(key), dtype=query.dtype)
+    rows = []
+    for i, q in enumerate(query):
+        seen = [j for j in range(len(key)) if mask is None or mask.expand(len(query), len(key))[i, j]]
+        row = torch.stack([torch.dot(q, key[j]) * scale for j in seen]).softmax(0)
+        weights = weights.index_put((torch.tensor([i] * len(seen)), torch.tensor(seen)), row)
+        rows.append(sum(w * value[j] for w, j in zip(row, seen, strict=True)))
+    return torch.stack(rows), weights
+
+
+@right("check_attention")
+def attention_fused(query, key, value, *, mask=None, scale=None):
+    """the fused kernel, weights from a value of ones on the diagonal"""
+    eye = torch.eye(key.shape[-2], dtype=query.dtype).expand(*key.shape[:-1], -1)
+    fused = functools.partial(F.scaled_dot_product_attention, query, key, attn_mask=mask, scale=scale)
+    return fused(value), fused(eye)
+
+
+@right("check_attention")
+def attention_additive(query, key, value, *, mask=None, scale=None):
+    """additive mask of -1e9"""
+    scores = _scaled(query, key, scale)
+    if mask is not None:
+        scores = scores + (1.0 - mask.to(scores.dtype)) * -1e9
+    weights = torch.softmax(scores, -1)
+    return weights.matmul(value), weights
+
+
+@right("check_attention")
+def attention_float64(query, key, value, *, mask=None, scale=None):
+    """float64 inside"""
+    context, weights = _finish(_scaled(query.double(), key.double(), scale), value.double(), mask)
+    return context.to(value.dtype), weights.to(query.dtype)
+
+
+@right("check_attention")
+def attention_flattened(query, key, value, *, mask=None, scale=None):
+    """leading dimensions folded into one, baddbmm"""
+    lead = query.shape[:-2]
+    q, k, v = (t.reshape(-1, *t.shape[-2:]) for t in (query, key, value))
+    bias = torch.zeros(*lead, query.shape[-2], key.shape[-2], dtype=query.dtype)
+    if mask is not None:
+        bias = bias.masked_fill(~mask, -math.inf)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = torch.baddbmm(bias.reshape(-1, *bias.shape[-2:]), q, k.mT, alpha=scale)
+    weights = scores.softmax(2)
+    return (weights @ v).reshape(*lead, query.shape[-2], v.shape[-1]), weights.reshape(bias.shape)
+
+
+@right("check_attention")
+def attention_logsumexp(query, key, value, *, mask=None, scale=None):
+    """softmax by hand with logsumexp"""
+    scores = _scaled(query, key, scale)
+    if mask is not None:
+        scores = scores.masked_fill(mask.logical_not(), float("-inf"))
+    weights = torch.exp(scores - torch.logsumexp(scores, -1, keepdim=True))
+    return weights @ value, weights
+
+
+@right("check_attention")
+def attention_masked_late(query, key, value, *, mask=None, scale=None):
+    """mask after the softmax, renormalised in logs"""
+    logs = _scaled(query, key, scale).log_softmax(-1)
+    if mask is not None:
+        logs = logs.masked_fill(~mask, -math.inf)
+    weights = (logs - logs.amax(-1, keepdim=True)).exp()
+    weights = weights / weights.sum(-1, keepdim=True)
+    return weights @ value, weights
+
+
+@right("check_attention")
+def attention_query_scaled(query, key, value, *, mask=None, scale=None):
+    """query scaled first, masked in place on its own scores, as a list"""
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = torch.matmul(query * scale, key.transpose(-1, -2))
+    if mask is not None:
+        scores.masked_fill_(~mask, torch.finfo(scores.dtype).min)
+    weights = nn.Softmax(dim=-1)(scores)
+    return [weights @ value, weights]
+
+
+@right("check_attention")
+def attention_columns(query, key, value, *, mask=None, scale=None):
+    """columns in place of rows, as the article writes it"""
+    scores = (key @ query.mT * (query.shape[-1] ** -0.5 if scale is None else scale)).mT
+    _, weights = _finish(scores, value, mask)
+    return (value.mT @ weights.mT).mT, weights
+
+
+right("check_scores")(lambda query, key: torch.einsum("...qd,...kd->...qk", query, key))
+right("check_scores")(lambda query, key: (query[..., :, None, :] * key[..., None, :, :]).sum(-1))
+right("check_scale")(lambda query, key: (query / query.shape[-1] ** 0.25) @ (key / key.shape[-1] ** 0.25).mT)
+right("check_scale")(
+    lambda query, key: torch.matmul(query, key.mT) * torch.rsqrt(torch.tensor(float(key.size(-1)), dtype=key.dtype))
+)
+right("check_mask")(lambda attn_scores, mask: torch.where(mask, attn_scores, -torch.inf))
+right("check_mask")(
+    lambda attn_scores, mask: attn_scores + torch.zeros(mask.shape).masked_fill(~mask, -1e9).to(attn_scores)
+)
+right("check_mask")(lambda attn_scores, mask: attn_scores.masked_fill(mask == 0, torch.finfo(attn_scores.dtype).min))
+
+
+# ---------------------------------------------------------------- multi-head
+
+
+class Heads(nn.Module):
+    """A right module in small steps; the wrong ones replace one of them."""
+
+    def __init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias=False):
+        super().__init__()
+        assert d_out % num_heads == 0, "d_out must be divisible by num_heads"
+        self.num_heads, self.head_dim, self.d_out, self.d_in = num_heads, d_out // num_heads, d_out, d_in
+        self.context_length = context_length
+        self.W_query = nn.Linear(d_in, d_out, bias=qkv_bias)
+        self.W_key = nn.Linear(d_in, d_out, bias=qkv_bias)
+        self.W_value = nn.Linear(d_in, d_out, bias=qkv_bias)
+        self.out_proj = nn.Linear(d_out, d_out)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        query, key, value = self.split(self.W_query(x)), self.split(self.W_key(x)), self.split(self.W_value(x))
+        weights = self.weigh(self.hide(query @ key.mT * self.scale(x)))
+        return self.finish(self.join(self.dropout(weights) @ value))
+
+    def split(self, t):
+        return t.view(*t.shape[:2], self.num_heads, self.head_dim).transpose(1, 2)
+
+    def scale(self, x):
+        return self.head_dim**-0.5
+
+    def hide(self, scores):
+        return scores.masked_fill(torch.ones(scores.shape[-2:]).triu(1).bool(), -math.inf)
+
+    def weigh(self, scores):
+        return scores.softmax(-1)
+
+    def join(self, context):
+        return context.transpose(1, 2).reshape(context.shape[0], -1, self.d_out)
+
+    def finish(self, context):
+        return self.out_proj(context)
+
+
+def heads(name, *words, **methods):
+    """A wrong module: Heads with other methods."""
+    wrong("check_multi_head", *words)(type("Heads", (Heads,), {"__doc__": name, **methods}))
+
+
+heads(
+    "view in place of transpose",
+    "split by `view(batch, heads",
+    split=lambda m, t: t.view(len(t), m.num_heads, -1, m.head_dim),
+)
+heads(
+    "joined without transposing back",
+    "joined without transposing back",
+    join=lambda m, c: c.reshape(len(c), -1, m.d_out),
+)
+heads(
+    "view both ways",
+    "split and joined by `view` alone",
+    split=lambda m, t: t.view(len(t), m.num_heads, -1, m.head_dim),
+    join=lambda m, c: c.reshape(len(c), -1, m.d_out),
+)
+heads(
+    "heads interleaved when joined",
+    "wrong order: their features are interleaved",
+    join=lambda m, c: c.permute(0, 2, 3, 1).flatten(2),
+)
+heads("heads joined in reverse", "wrong order, the last first", join=lambda m, c: c.flip(1).transpose(1, 2).flatten(2))
+heads(
+    "heads split as (head_dim, heads)",
+    "every num_heads-th feature",
+    split=lambda m, t: t.view(*t.shape[:2], m.head_dim, -1).permute(0, 3, 1, 2),
+)
+heads("num_heads ignored", "`num_heads` plays no part", split=lambda m, t: t[:, None], scale=lambda m, x: m.d_out**-0.5)
+heads("heads averaged", "heads are averaged", join=lambda m, c: c.mean(1).repeat(1, 1, m.num_heads))
+heads("scaled by √d_out", "divided by √d_out", "1/√head_dim", scale=lambda m, x: m.d_out**-0.5)
+heads("scaled by √d_in", "divided by √d_in", scale=lambda m, x: m.d_in**-0.5)
+heads("scaled by √num_heads", "divided by √num_heads", scale=lambda m, x: m.num_heads**-0.5)
+heads("scaled by √tokens", "divided by √(the number of tokens)", scale=lambda m, x: x.shape[1] ** -0.5)
+heads("divided by head_dim^-0.5", "multiplied by √head_dim", scale=lambda m, x: m.head_dim**0.5)
+heads("a scale typed in", "0.3 whatever the sizes", "1/√head_dim", scale=lambda m, x: 0.3)
+heads("not scaled", "not scaled", scale=lambda m, x: 1.0)
+heads("no causal mask", "mask is missing", hide=lambda m, s: s)
+heads(
+    "mask off by one (too strict)",
+    "off by one: a token may not even attend to itself",
+    hide=lambda m, s: s.masked_fill(torch.ones(s.shape[-2:]).triu(0).bool(), -math.inf),
+)
+heads(
+    "mask off by one (too lax)",
+    "off by one: a token sees the one after it",
+    hide=lambda m, s: s.masked_fill(torch.ones(s.shape[-2:]).triu(2).bool(), -math.inf),
+)
+heads(
+    "mask the other way round",
+    "mask is",
+    hide=lambda m, s: s.masked_fill(torch.ones(s.shape[-2:]).tril(-1).bool(), -math.inf),
+)
+heads("tril of the scores", "hidden scores become 0", hide=lambda m, s: s.tril())
+heads(
+    "mask after the softmax",
+    "mask comes after the softmax",
+    hide=lambda m, s: s,
+    weigh=lambda m, s: s.softmax(-1).tril(),
+)
+heads("softmax over the heads", "over dimension 1", weigh=lambda m, s: s.softmax(1))
+heads("softmax over the queries", "over the queries (dim=-2)", weigh=lambda m, s: s.softmax(-2).nan_to_num())
+heads("softmax over the batch", "over dimension 0", hide=lambda m, s: s, weigh=lambda m, s: s.softmax(0))
+heads("out_proj not used", "not passed through `out_proj`", finish=lambda m, c: c)
+heads("out_proj without its bias", "bias of `out_proj` is left out", finish=lambda m, c: c @ m.out_proj.weight.T)
+heads("out_proj transposed", "`out_proj` is transposed", finish=lambda m, c: c @ m.out_proj.weight + m.out_proj.bias)
+heads("dropout always on", "In evaluation", "still active", finish=lambda m, c: m.out_proj(F.dropout(c, m.dropout.p)))
+heads("dropout on the output", "does not act on the attention weights", finish=lambda m, c: m.dropout(m.out_proj(c)))
+heads(
+    "mean over the batch",
+    "one sequence of the batch changes",
+    finish=lambda m, c: m.out_proj(c - c.mean(0, keepdim=True) * 0.5),
+)
+heads(
+    "the last token leaks",
+    "last token changes the answer",
+    hide=lambda m, s: Heads.hide(m, s) + s.mean(-1, keepdim=True) * torch.arange(s.shape[-1]),
+)
+heads(
+    "context_length hard-wired",
+    "as many tokens as context_length",
+    hide=lambda m, s: s.masked_fill(torch.ones(m.context_length, m.context_length).triu(1).bool(), -math.inf),
+)
+heads("d_in hard-wired", "d_in = d_out", join=lambda m, c: c.transpose(1, 2).reshape(len(c), -1, m.d_in))
+heads(
+    "view after a transpose",
+    "`reshape`, or `contiguous()`",
+    join=lambda m, c: c.transpose(1, 2).view(len(c), -1, m.d_out),
+)
+heads("forward not written", "returns None so far", forward=lambda m, x: None)
+heads("x changed in place", "changes its input in place", forward=lambda m, x: Heads.forward(m, x.mul_(1.01)))
+heads("weights beside the context", "one tensor", forward=lambda m, x: (Heads.forward(m, x), x))
+heads("detached", "no gradient flows back", forward=lambda m, x: Heads.forward(m, x).detach())
+
+
+@wrong("check_multi_head", "`forward`")
+class NoForward(nn.Module):
+    """forward misspelt"""
+
+    def __init__(self, *args, **options):
+        super().__init__()
+        vars(self).update(vars(Heads(*args, **options)))
+
+    def froward(self, x):
+        return Heads.forward(self, x)
+
+
+@wrong("check_multi_head", "dropout=0.5 changes nothing in training")
+class NoDropout(Heads):
+    """dropout ignored"""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.dropout = nn.Identity()
+
+
+@wrong("check_multi_head", "no `out_proj`")
+class NoOutProj(Heads):
+    """no out_proj"""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        del self.out_proj
+
+
+@wrong("check_multi_head", "copies weights by name", "q.weight")
+class OtherNames(Heads):
+    """other names"""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.q, self.k, self.v = self.W_query, self.W_key, self.W_value
+        del self.W_query, self.W_key, self.W_value
+
+
+@wrong("check_multi_head", "when qkv_bias=True")
+class BiasIgnored(Heads):
+    """qkv_bias ignored"""
+
+    def __init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias=False):
+        super().__init__(d_in, d_out, context_length, dropout, num_heads)
+
+
+@wrong("check_multi_head", "register_buffer")
+class PlainMask(Heads):
+    """mask as a plain tensor"""
+
+    def __init__(self, d_in, d_out, context_length, *args, **options):
+        super().__init__(d_in, d_out, context_length, *args, **options)
+        self.mask = causal_mask(context_length)
+
+
+@wrong("check_multi_head", "nn.ModuleList")
+class ListOfHeads(nn.Module):
+    """heads in a Python list"""
+
+    def __init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias=False):
+        super().__init__()
+        self.heads = [nn.Linear(d_in, d_out // num_heads) for _ in range(num_heads)]
+
+
+@wrong("check_multi_head", "super().__init__()")
+class NoSuper(nn.Module):
+    """super().__init__() forgotten"""
+
+    def __init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias=False):
+        self.W_query = nn.Linear(d_in, d_out)
+
+
+@wrong("check_multi_head", "should have shape (12, 10)")
+class NarrowHeads(Heads):
+    """projections of one head only"""
+
+    def __init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias=False):
+        super().__init__(d_in, d_out, context_length, dropout, num_heads, qkv_bias)
+        self.W_query = nn.Linear(d_in, self.head_dim, bias=qkv_bias)
+
+
+@wrong("check_multi_head", "num_heads = 3 is accepted")
+class Unchecked(Heads):
+    """uneven heads accepted"""
+
+    def __init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias=False):
+        super().__init__(d_in, d_out - d_out % num_heads, context_length, dropout, num_heads, qkv_bias)
+
+
+@wrong("check_multi_head", "query and key are swapped")
+class HeadsSwapped(Heads):
+    """W_query and W_key swapped"""
+
+    def forward(self, x):
+        query, key, value = self.split(self.W_key(x)), self.split(self.W_query(x)), self.split(self.W_value(x))
+        return self.finish(self.join(self.weigh(self.hide(query @ key.mT * self.scale(x))) @ value))
+
+
+@wrong("check_multi_head", "averaged over the heads")
+class WeightsAveraged(Heads):
+    """need_weights gives the mean over the heads"""
+
+    def forward(self, x, need_weights=False):
+        context = super().forward(x)
+        weights = self.weigh(self.hide(self.split(self.W_query(x)) @ self.split(self.W_key(x)).mT * self.scale(x)))
+        return (context, weights.mean(1)) if need_weights else context
+
+
+wrong("check_multi_head", "pass the class itself")(MultiHeadAttention(4, 4, 4, 0.0, 2))
+wrong("check_attention", "without calling it")(torch.ones(2))
+
+right("check_multi_head")(Heads)
+right("check_multi_head")(MultiHeadAttention)
+
+
+@right("check_multi_head")
+class HeadsLoop(Heads):
+    """one head after the other"""
+
+    def forward(self, x):
+        parts = []
+        for h in range(self.num_heads):
+            here = slice(h * self.head_dim, (h + 1) * self.head_dim)
+            query, key, value = (W(x)[..., here] for W in (self.W_query, self.W_key, self.W_value))
+            weights = torch.softmax(self.hide(torch.bmm(query, key.mT)) / math.sqrt(self.head_dim), dim=2)
+            parts.append(self.dropout(weights) @ value)
+        return self.out_proj(torch.cat(parts, dim=-1))
+
+
+@right("check_multi_head")
+class HeadsFused(Heads):
+    """the fused kernel"""
+
+    def forward(self, x):
+        p = self.dropout.p if self.training else 0.0
+        query, key, value = (self.split(W(x)) for W in (self.W_query, self.W_key, self.W_value))
+        return self.out_proj(self.join(F.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=p)))
+
+
+@right("check_multi_head")
+class HeadsEinsum(Heads):
+    """einsum, with a registered mask of -1e9"""
+
+    def __init__(self, d_in, d_out, context_length, *args, **options):
+        super().__init__(d_in, d_out, context_length, *args, **options)
+        self.register_buffer("bias", torch.full((context_length, context_length), -1e9).triu(1))
+
+    def forward(self, x):
+        query, key, value = (W(x).unflatten(-1, (self.num_heads, -1)) for W in (self.W_query, self.W_key, self.W_value))
+        scores = torch.einsum("bqhd,bkhd->bhqk", query, key) / self.head_dim**0.5
+        weights = self.dropout((scores + self.bias[: x.shape[1], : x.shape[1]]).softmax(-1))
+        return self.out_proj(torch.einsum("bhqk,bkhd->bqhd", weights, value).flatten(2))
+
+
+# ---------------------------------------------------------------- the table
+
+
+@functools.cache
+def answer(check, written):
+    return getattr(checks, check)(written)
+
+
+def table():
+    lines = [
+        "# What the checks say",
+        "",
+        f"{len(WRONG)} wrong attentions and the answer that each gets; {len(RIGHT)} right ones, each written "
+        "in another way, pass.",
+        "Printed by `python tests/mutants.py`; a test holds it to that.",
+        "",
+        "| check | the mistake | the answer |",
+        "| --- | --- | --- |",
+    ]
+    for check, written, _ in WRONG:
+        words = str(answer(check, written)).replace("|", "\\|")
+        lines.append(f"| `{check}` | {written_name(written)} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def written_name(written):
+    if isinstance(written, torch.Tensor):
+        return "a tensor in place of a function"
+    if isinstance(written, nn.Module):
+        return "a module in place of its class"
+    return written.__doc__
+
+
+if __name__ == "__main__":
+    print(table(), end="")
