@@ -1,0 +1,123 @@
+"""Every chapter has its beats, in the source: question, prediction, figure, claim, exercises, next question."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import jupytext
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = {p.stem: p.read_text("utf-8") for p in sorted((ROOT / "chapters").glob("*.md"))}
+LESSONS = [name for name, text in CHAPTERS.items() if "kernelspec:" in text]
+OF_THE_ARTICLE = [name for name in LESSONS if name[0].isdigit()]
+
+
+def cells(name):
+    return [c for c in jupytext.read(ROOT / f"chapters/{name}.md").cells if c.cell_type == "code"]
+
+
+def tagged(name, tag):
+    return [c.source for c in cells(name) if tag in c.metadata.get("tags", [])]
+
+
+def test_the_table_of_contents_names_every_chapter_and_the_map_links_it():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = [c["file"] for part in toc["parts"] for c in part["chapters"]]
+    assert sorted(listed) == sorted(f"chapters/{name}" for name in CHAPTERS)
+    index = (ROOT / "index.md").read_text("utf-8")
+    assert [name for name in CHAPTERS if f"(chapters/{name}.md)" not in index] == []
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_beats(name):
+    text = CHAPTERS[name]
+    order = [r"^\*\*Question\.\*\*", r"^\*\*Predict\.\*\*", r"^## Exercises$", r"^## Next question$"]
+    places = [re.search(pattern, text, flags=re.M) for pattern in order]
+    assert all(places), f"missing: {[p for p, found in zip(order, places, strict=True) if not found]}"
+    assert [p.start() for p in places] == sorted(p.start() for p in places)
+    assert re.search(r"^\*\*Play\.\*\*", text, flags=re.M)
+    assert any(re.search(r"^explore\(", c.source, flags=re.M) for c in cells(name)), "no figure"
+    assert re.search(r"\]\([\w-]+\.md", text[places[3].start() :]), "the next question leads nowhere"
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_predictions_are_native_and_decided_by_a_measurement(name):
+    start = CHAPTERS[name].index("**Predict.**")
+    block = re.match(r"(?:(?!\n## |\n\*\*Play|\n```).)*", CHAPTERS[name][start:], flags=re.S)[0]
+    answers = re.findall(r'<details class="predict"><summary>(.*?)</summary>\n\n(.*?)\n\n</details>', block, re.S)
+    assert 2 <= len(answers) <= 4
+    assert [answer[0][:2] for answer in answers] == [f"{letter}." for letter in "ABCD"[: len(answers)]]
+    assert re.search(r"\]\(#claim-[a-z0-9-]+\)", block), "no answer links to a measurement"
+    assert sum(text.startswith("Yes") for _, text in answers) >= 1, "no answer is right"
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_exercises_have_solutions_that_assert(name):
+    exercises = CHAPTERS[name].split("## Exercises")[1].split("## Next question")[0]
+    count = len(re.findall(r"^\*\*\d\.\*\* ", exercises, flags=re.M))
+    solutions = tagged(name, "solution")
+    assert 2 <= count <= 3 and exercises.count(":tags: [solution, hide-cell]") == count
+    assert all(re.search(r"^\s*assert ", s, flags=re.M) for s in solutions)
+
+
+@pytest.mark.parametrize("name", OF_THE_ARTICLE)
+def test_chapters_of_the_article_claim_something_and_say_where_they_stand(name):
+    assert tagged(name, "claim"), "no claim"
+    section = re.match(r"\d(-\d)*", name)[0].replace("-", ".")
+    assert re.search(rf"^# {re.escape(section)} ", CHAPTERS[name], flags=re.M)
+    assert f'you_are_here("{section}")' in tagged(name, "setup")[0]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_cells_are_short(name):
+    long = [
+        c.source.splitlines()[0]
+        for c in cells(name)
+        if "setup" not in c.metadata.get("tags", []) and len([x for x in c.source.splitlines() if x.strip()]) > 18
+    ]
+    assert not long, f"more than 18 lines: {long}"
+
+
+def test_no_number_in_a_claim_is_written_by_hand():
+    for name in LESSONS:
+        for source in tagged(name, "claim"):
+            number = source[source.index("number=") :]
+            assert re.search(r"\{|join\(|str\(|format\(|number=\w", number), f"{name}: {number}"
+
+
+def test_at_least_twenty_claims_all_sections_and_all_verdicts():
+    claims = [source for name in LESSONS for source in tagged(name, "claim")]
+    assert len(claims) >= 20
+    sections = {re.search(r'section="([\d.]+)"', c)[1] for c in claims}
+    assert {"2.1", "2.2", "2.3", "3.1", "3.2", "3.2.1", "3.3", "3.3.1", "4.1.1", "4.1.2", "4.1.3", "5"} <= sections
+    for verdict in ("holds", "holds, if", "corrected"):
+        assert any(re.search(rf'verdict="{verdict}', c) for c in claims)
+
+
+def test_the_ledger_has_every_claim(site):
+    claims = {re.search(r'claim\(\s*"([a-z0-9-]+)"', s)[1] for name in LESSONS for s in tagged(name, "claim")}
+    ledger = (site / "chapters/ledger.html").read_text("utf-8")
+    assert set(re.findall(r"#claim-([a-z0-9-]+)", ledger)) == claims
+
+
+def test_arrows_run_one_way():
+    allowed = {"attention": {"torch"}, "explore": {"matplotlib", "ipywidgets", "html", "json", "io", "os", "re"}}
+    for module in allowed:
+        text = (ROOT / f"code/{module}.py").read_text("utf-8")
+        own = {p.stem for p in (ROOT / "code").glob("*.py")}
+        imported = set(re.findall(r"^\s*(?:from|import) (\w+)", text, flags=re.M))
+        assert not imported & own, f"{module} imports {imported & own}"
+    text = (ROOT / "code/attention.py").read_text("utf-8")
+    assert set(re.findall(r"^(?:from|import) (\w+)", text, flags=re.M)) == {"torch"}
+    assert len(text.splitlines()) < 150
+
+
+def test_versions_are_pinned_exactly():
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-real-model.txt", "constraints.txt"):
+        for line in (ROOT / name).read_text().splitlines():
+            assert not line or line.startswith(("#", "-r ", "-c ")) or re.fullmatch(r"[\w.\-\[\]]+==[\w.+!]+", line), (
+                line
+            )
+    tomllib.loads((ROOT / "pyproject.toml").read_text())
