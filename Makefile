@@ -9,7 +9,7 @@ CELLS := --line-length 80 # what fits beside the margin of a page
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help book test read lab bench experiments notebooks lint format lock binder links clean
+.PHONY: help book test read lab bench experiments notebooks checks lint format lock binder links clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,7 +55,7 @@ read: ## serve the built book on this machine and print its address
 	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
 
 lab: .venv/.reader ## open the chapters in JupyterLab
-	@$(BIN)/jupyter lab --ServerApp.root_dir=. chapters/1-introduction.md
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) chapters/1-introduction.md
 
 notebooks: .venv/.reader ## write each chapter as .ipynb too, for tools that do not read MyST Markdown
 	@$(BIN)/jupytext --quiet --to ipynb $(NOTEBOOKS) && echo "Wrote chapters/*.ipynb"
@@ -63,7 +63,7 @@ notebooks: .venv/.reader ## write each chapter as .ipynb too, for tools that do 
 # ------------------------------------------------------------------ checks
 
 test: .venv/.developer book lint ## build the book, then run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/.developer ## check the Python of code, tests and chapters with ruff
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
@@ -79,6 +79,9 @@ bench: .venv/.developer book ## measure the book's weight and speed, and write d
 
 experiments: .venv/.reader ## recompute the tables in results/ (several minutes)
 	@$(BIN)/python code/experiments.py
+
+checks: .venv/.developer ## write docs/checks.md: what the checks say about wrong attentions
+	@$(BIN)/python tests/mutants.py > docs/checks.md
 
 links: .venv/.reader ## check every external link of the book (needs the internet)
 	@$(BIN)/jupyter-book build --builder linkcheck .

@@ -89,9 +89,10 @@ def show_progress(app, docname, source):
 
 
 def without_thebe(app, config):
-    """Jupyter Book always loads sphinx-thebe; live code is off, and its script breaks on the second page load."""
+    """Jupyter Book always loads sphinx-thebe; live code is off, and its script throws an error on every page."""
     for listeners in app.events.listeners.values():
         listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_thebe")]
+    app.registry.css_files = [entry for entry in app.registry.css_files if entry[0] != "sphinx-thebe.css"]
 
 
 def setup(app):

@@ -36,7 +36,10 @@ class ExploreFigure extends HTMLElement {
       drawing.innerHTML = frames[index].map((line) => lines[line]).join("\n");
       caption.innerHTML = withSubscripts(sentences[index]);
     };
-    inputs.forEach((input) => input.addEventListener("input", show));
+    inputs.forEach((input) => {
+      input.nextElementSibling.setAttribute("aria-live", "off"); // the slider says its value itself
+      input.addEventListener("input", show);
+    });
     this.dataset.ready = "";
   }
 }

@@ -24,9 +24,9 @@ def attention(query, key, value, *, mask=None, scale=None):
         _check_mask(mask, query, key)
     if scale is None:
         scale = query.shape[-1] ** -0.5
-    attn_scores = query @ key.transpose(-2, -1) * scale
+    attn_scores = (query * scale) @ key.transpose(-2, -1)  # scaling the query is cheaper than scaling all scores
     if mask is not None:
-        attn_scores = attn_scores.masked_fill(~mask, -torch.inf)
+        attn_scores.masked_fill_(~mask, -torch.inf)
     attn_weights = torch.softmax(attn_scores, dim=-1)
     return attn_weights @ value, attn_weights
 

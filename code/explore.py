@@ -197,11 +197,13 @@ def _control(name, options, value):
     words = [_words(option) for option in options]
     position = options.index(value)
     values = html.escape(json.dumps(words, ensure_ascii=False))
+    # Room for the longest value: a track that changes its length would run away under the finger.
+    room = max(sum(2 if character > "⺀" else 1 for character in word) for word in words)
     return (
         f'<label><span class="explore-name">{with_subscripts(name)}</span>'
         f'<input type="range" min="0" max="{len(options) - 1}" step="1" value="{position}" autocomplete="off" '
         f'aria-valuetext="{html.escape(words[position])}" data-values="{values}">'
-        f"<output>{with_subscripts(words[position])}</output></label>"
+        f'<output style="min-width: {room}ch">{with_subscripts(words[position])}</output></label>'
     )
 
 

@@ -1,5 +1,6 @@
 """Every chapter has its beats, in the source: question, prediction, figure, claim, exercises, next question."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -56,10 +57,11 @@ def test_predictions_are_native_and_decided_by_a_measurement(name):
 @pytest.mark.parametrize("name", LESSONS)
 def test_exercises_have_solutions_that_assert(name):
     exercises = CHAPTERS[name].split("## Exercises")[1].split("## Next question")[0]
-    count = len(re.findall(r"^\*\*\d\.\*\* ", exercises, flags=re.M))
-    solutions = tagged(name, "solution")
-    assert 2 <= count <= 3 and exercises.count(":tags: [solution, hide-cell]") == count
-    assert all(re.search(r"^\s*assert ", s, flags=re.M) for s in solutions)
+    each = re.split(r"^\*\*\d\.\*\* ", exercises, flags=re.M)[1:]
+    assert 2 <= len(each) <= 3
+    for exercise in each:
+        solution = exercise.partition(":tags: [solution, hide-cell]")[2]
+        assert re.search(r"^\s*assert ", solution, flags=re.M), f"no solution that asserts: {exercise[:60]}"
 
 
 @pytest.mark.parametrize("name", OF_THE_ARTICLE)
@@ -121,3 +123,49 @@ def test_versions_are_pinned_exactly():
                 line
             )
     tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+# ---------------------------------------------------------------- live figures keep their data
+
+
+def names_bound(tree):
+    """What a cell binds in the notebook's namespace: not inside functions and comprehensions."""
+    scopes = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    bound = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.add(node.id)
+        if not isinstance(node, scopes):
+            bound |= names_bound(node)
+    return bound
+
+
+def names_read(function):
+    inner = {n.name for n in ast.walk(function) if isinstance(n, ast.FunctionDef) and n is not function}
+    own = inner | {a.arg for n in ast.walk(function) if isinstance(n, ast.arguments) for a in n.args + n.kwonlyargs}
+    names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
+    own |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    return {n.id for n in names if isinstance(n.ctx, ast.Load)} - own
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_no_later_cell_changes_what_a_figure_draws(name):
+    """In Jupyter a slider draws with the names as they are now: later cells must leave them alone."""
+    trees = [ast.parse(c.source) for c in cells(name)]
+    functions, changed = {}, []
+    for i, tree in enumerate(trees):
+        functions |= {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "explore":
+                needed, waiting = set(), [getattr(call.args[0], "id", "")]
+                while waiting:
+                    if (one := waiting.pop()) in functions:
+                        new = names_read(functions[one]) - needed
+                        needed |= new
+                        waiting += new
+                changed += [
+                    (i, j, sorted(hit)) for j in range(i + 1, len(trees)) if (hit := needed & names_bound(trees[j]))
+                ]
+    assert not changed, f"(cell of the figure, later cell, names): {changed}"
