@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SITE := _build/html
 PORT ?= 8000
-NOTEBOOKS := $(shell grep -ls '^kernelspec:' chapters/*.md)
+NOTEBOOKS := $(shell grep -ls "^kernelspec:" index.md chapters/*.md)
 CELLS := --line-length 80 # what fits beside the margin of a page
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
@@ -55,7 +55,7 @@ read: ## serve the built book on this machine and print its address
 	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
 
 lab: .venv/.reader ## open the chapters in JupyterLab
-	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) chapters/1-introduction.md
+	@$(BIN)/jupyter lab --ServerApp.root_dir=. $(if $(filter 0,$(shell id -u)),--allow-root) chapters/1-introduction.md
 
 notebooks: .venv/.reader ## write each chapter as .ipynb too, for tools that do not read MyST Markdown
 	@$(BIN)/jupytext --quiet --to ipynb $(NOTEBOOKS) && echo "Wrote chapters/*.ipynb"
@@ -67,8 +67,8 @@ test: .venv/.developer book lint ## build the book, then run every test
 
 lint: .venv/.developer ## check the Python of code, tests and chapters with ruff
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
-	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --check '$(BIN)/ruff format --check --quiet $(CELLS) -' $(NOTEBOOKS)
-	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --check '$(BIN)/ruff check --ignore E402,E501,B018 -' $(NOTEBOOKS)
+	@$(BIN)/jupytext --quiet --pipe-fmt ipynb --check '$(BIN)/ruff format --check --stdin-filename cells.ipynb $(CELLS) -' $(NOTEBOOKS)
+	@$(BIN)/jupytext --quiet --pipe-fmt ipynb --check '$(BIN)/ruff check --stdin-filename cells.ipynb --ignore E402,E501,B018 -' $(NOTEBOOKS)
 
 format: .venv/.developer ## let ruff format the Python of code, tests and chapters
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
@@ -94,4 +94,4 @@ binder: .venv/.reader ## write .binder/requirements.txt from requirements.txt
 	@$(BIN)/python scripts/binder_requirements.py
 
 clean: ## remove all that was built or installed here
-	rm -rf _build .venv weights .pytest_cache .ruff_cache .hypothesis chapters/*.ipynb
+	rm -rf _build .venv weights .pytest_cache .ruff_cache .hypothesis chapters/*.ipynb index.ipynb

@@ -203,7 +203,7 @@ def _control(name, options, value):
         f'<label><span class="explore-name">{with_subscripts(name)}</span>'
         f'<input type="range" min="0" max="{len(options) - 1}" step="1" value="{position}" autocomplete="off" '
         f'aria-valuetext="{html.escape(words[position])}" data-values="{values}">'
-        f'<output style="min-width: {room}ch">{with_subscripts(words[position])}</output></label>'
+        f'<output style="--room: {room}ch">{with_subscripts(words[position])}</output></label>'
     )
 
 
