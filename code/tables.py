@@ -1,6 +1,6 @@
 """A small table of measurements, the same in Jupyter and on the page."""
 
-import html
+from explore import with_subscripts
 
 
 def table(heads, rows):
@@ -19,9 +19,9 @@ class _Table:
         self.heads, self.rows = [str(head) for head in heads], [[str(cell) for cell in row] for row in rows]
 
     def _repr_html_(self):
-        head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in self.heads)
+        head = "".join(f'<th scope="col">{with_subscripts(cell)}</th>' for cell in self.heads)
         body = "".join(
-            f'<tr><th scope="row">{html.escape(name)}</th>{"".join(f"<td>{html.escape(c)}</td>" for c in cells)}</tr>'
+            f'<tr><th scope="row">{with_subscripts(name)}</th>{"".join(f"<td>{with_subscripts(c)}</td>" for c in cells)}</tr>'
             for name, *cells in self.rows
         )
         table = f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
