@@ -20,10 +20,10 @@ class _Table:
 
     def _repr_html_(self):
         head = "".join(f'<th scope="col">{with_subscripts(cell)}</th>' for cell in self.heads)
-        body = "".join(
-            f'<tr><th scope="row">{with_subscripts(name)}</th>{"".join(f"<td>{with_subscripts(c)}</td>" for c in cells)}</tr>'
-            for name, *cells in self.rows
-        )
+        body = ""
+        for name, *cells in self.rows:
+            values = "".join(f"<td>{with_subscripts(cell)}</td>" for cell in cells)
+            body += f'<tr><th scope="row">{with_subscripts(name)}</th>{values}</tr>'
         table = f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         return f'<div class="pst-scrollable-table-container">{table}</div>'
 
