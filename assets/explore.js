@@ -2,13 +2,14 @@
 
 class ExploreFigure extends HTMLElement {
   connectedCallback() {
-    // The parser may still be inside this element: its data comes last, so wait for that.
-    const ready = () => this.querySelector(":scope > script")?.nextSibling || document.readyState !== "loading";
-    if (this.started || ready()) return this.start();
+    // The parser may still be inside this element; it is past it once something stands behind.
+    const behind = (node) => node && (node.nextSibling || behind(node.parentNode));
+    const ready = () => document.readyState !== "loading" || behind(this);
+    if (ready()) return this.start();
     const observer = new MutationObserver(() => {
       if (ready()) observer.disconnect(), this.start();
     });
-    observer.observe(this.parentNode, { childList: true, subtree: true });
+    observer.observe(document, { childList: true, subtree: true });
     document.addEventListener("DOMContentLoaded", () => this.start(), { once: true });
   }
 

@@ -46,7 +46,13 @@ def set_up():
 @contextmanager
 def browser():
     """A headless Chromium that makes no requests of its own."""
-    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    arguments = [
+        "--no-sandbox",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-gpu",
+    ]
     with sync_playwright() as playwright:
         instance = playwright.chromium.launch(executable_path=set_up(), args=arguments)
         try:

@@ -58,3 +58,24 @@ def chromium():
 
     with browser() as instance:
         yield instance
+
+
+@pytest.fixture(scope="session")
+def tab(chromium):
+    """tab(**options of a context) -> a page, kept open for the next test with these options.
+
+    Opening a window takes longer than most tests; going to another address in it starts afresh as well.
+    """
+    kept = {}
+
+    def get(init_script="", **options):
+        key = (init_script, repr(sorted(options.items())))
+        if key not in kept:
+            context = chromium.new_context(**options)
+            context.add_init_script(init_script)
+            kept[key] = context.new_page()
+        return kept[key]
+
+    yield get
+    for page in kept.values():
+        page.context.close()

@@ -58,21 +58,16 @@ def published(site):
 
 
 @pytest.fixture
-def visit(chromium):
+def visit(tab):
     """visit(url, scheme="dark") -> the page, in that colour scheme and in the theme's own setting of it."""
-    contexts = []
 
     def start(url, scheme="light", **options):
-        context = chromium.new_context(color_scheme=scheme, reduced_motion="reduce", **options)
-        context.add_init_script(f"localStorage.mode = localStorage.theme = '{scheme}'")
-        contexts.append(context)
-        page = context.new_page()
+        remember = f"localStorage.mode = localStorage.theme = '{scheme}'"
+        page = tab(remember, color_scheme=scheme, reduced_motion="reduce", **options)
         page.goto(url, wait_until="load")
         return page
 
-    yield start
-    for context in contexts:
-        context.close()
+    return start
 
 
 def violations(page):

@@ -16,7 +16,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
-from browser import browser
 
 ROOT = Path(__file__).parent.parent
 BINDER = ROOT / ".binder"
@@ -75,12 +74,12 @@ def test_post_build_can_be_executed():
 
 
 @pytest.mark.parametrize("prepared", [True, False], ids=["postBuild", "nothing"])
-def test_post_build_makes_a_chapter_open_as_a_notebook(tmp_path, prepared):
+def test_post_build_makes_a_chapter_open_as_a_notebook(tmp_path, prepared, chromium):
     home = copy_of_the_book(tmp_path / "home")
     environment = bare_environment(tmp_path, home)
     if prepared:
         subprocess.run([home / ".binder" / "postBuild"], cwd=home, env=environment, check=True, timeout=300)
-    with jupyterlab(home, environment) as (address, token), browser() as chromium:
+    with jupyterlab(home, environment) as (address, token):
         page = chromium.new_page()
         page.goto(f"{address}/lab/tree/chapters/3-2-the-formula.md?token={token}")
         # Without postBuild the chapter opens as text, which shows that this test can fail.
@@ -91,7 +90,7 @@ def test_post_build_makes_a_chapter_open_as_a_notebook(tmp_path, prepared):
             assert page.locator(".jp-Notebook .jp-MarkdownCell h1").inner_text().startswith("3.2 The formula")
 
 
-def test_the_jupyterhub_link_of_the_teaching_page_opens_a_chapter(tmp_path):
+def test_the_jupyterhub_link_of_the_teaching_page_opens_a_chapter(tmp_path, chromium):
     """The link itself, with this server for the hub and a local copy for the repository on the internet."""
     text = (ROOT / "chapters" / "teach.md").read_text(encoding="utf-8")
     link = re.search(r"https://\S+/hub/user-redirect/(git-pull\?\S+)", text)[1]
@@ -107,7 +106,7 @@ def test_the_jupyterhub_link_of_the_teaching_page_opens_a_chapter(tmp_path):
     subprocess.run([BINDER / "postBuild"], cwd=ROOT, env=environment, check=True, timeout=300)
     link = link.replace(quote(asked["repo"][0], safe=""), quote(f"file://{origin}", safe=""))
     assert str(origin) in unquote(link)
-    with jupyterlab(home, environment) as (address, token), browser() as chromium:
+    with jupyterlab(home, environment) as (address, token):
         page = chromium.new_page()
         page.goto(f"{address}/lab?token={token}")
         page.goto(f"{address}/{link}")

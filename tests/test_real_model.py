@@ -1,4 +1,4 @@
-"""The real models: the same numbers as the libraries that people run them with, and claims that can fail."""
+"""The real models: the same numbers as the libraries that people run them with."""
 
 import os
 import shutil
@@ -202,68 +202,6 @@ def test_suffix_heads_hold_with_other_prefixes_than_the_pages(e5, prefix):
     inside, outside = (part.flatten(1)[:, three] for part in inside_and_outside(JUDGED_ON))
     assert (inside.mean(0) > 1.5 * outside.mean(0)).all()
     assert ((inside > outside).float().mean(0) > 0.85).all()
-
-
-# ---------------------------------------------------------------- the chapter
-
-
-class Cells:
-    """The chapter's cells, run here without drawing; a claim's cell can be run again with something broken."""
-
-    def __init__(self):
-        folder = os.getcwd()
-        os.chdir(CHAPTER.parent)
-        self.names, self.claims = {}, {}
-        try:
-            for cell in jupytext.read(CHAPTER).cells:
-                if cell.cell_type == "code":
-                    tags = cell.metadata.get("tags", [])
-                    if "claim" in tags:
-                        name = cell.source.split('claim(\n    "')[1].split('"')[0]
-                        self.claims[name] = (cell.source, dict(self.names))
-                    exec(compile(cell.source, str(CHAPTER), "exec"), self.names)
-                    self.names["explore"] = lambda draw, **choices: None
-        finally:
-            os.chdir(folder)
-
-    def again(self, name, **broken):
-        source, names = self.claims[name]
-        exec(compile(source, str(CHAPTER), "exec"), {**names, **broken})
-
-
-@pytest.fixture(scope="module")
-def cells():
-    return Cells()
-
-
-def moved(run):
-    """What went to the start and the end goes to words."""
-    return replace(run, attn_weights=run.attn_weights.roll(len(run.tokens) // 2, -1))
-
-
-BREAK = {
-    "real-formula": lambda n: {"model": WrongHeads(**vars(n["model"]))},
-    "real-parking": lambda n: {"runs": [moved(run) for run in n["runs"]]},
-    "real-similarity": lambda n: {"correlations": n["correlations"] + 0.3},
-    "real-overlap": lambda n: {"own": n["overlap"](n["Wq"], torch.randn(6, 12, 32, 384))},
-    "real-three-spaces": lambda n: {"with_v": n["own"]},
-    "real-scale": lambda n: {"measured": dict.fromkeys(n["SCALES"], n["measured"]["1/√d_k"])},
-    "real-next": lambda n: {"best": (4, 3)},
-    "real-suffix": lambda n: {"judged": {who: (part[1], part[0]) for who, part in n["judged"].items()}},
-}
-
-
-def test_every_claim_of_the_chapter_is_broken_here(cells):
-    assert set(cells.claims) == set(BREAK)
-    for name in BREAK:
-        cells.again(name)
-
-
-@pytest.mark.parametrize("name", BREAK)
-def test_a_claim_goes_red_when_what_it_measures_is_broken(cells, name):
-    broken = BREAK[name](cells.claims[name][1])
-    with pytest.raises(AssertionError):
-        cells.again(name, **broken)
 
 
 # ---------------------------------------------------------------- getting the weights
