@@ -1,21 +1,16 @@
 """Binder and JupyterHub: the image's recipe is current, is accepted, and makes a chapter open as a notebook."""
 
 import importlib.util
-import json
 import os
 import re
-import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
+from lab import jupyterlab
 
 ROOT = Path(__file__).parent.parent
 BINDER = ROOT / ".binder"
@@ -152,49 +147,3 @@ def bare_environment(tmp_path, home):
     kept = {name: os.environ[name] for name in ("LANG", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
     path = os.pathsep.join([str(bare / "bin"), str(here / "bin"), os.environ["PATH"]])
     return {**kept, "PATH": path, "HOME": str(home), "JUPYTER_CONFIG_DIR": str(settings)}
-
-
-@contextmanager
-def jupyterlab(folder, environment):
-    """(address, token) of a JupyterLab on this machine that serves `folder`; ended at the end, whatever happens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    python = Path(environment["PATH"].split(os.pathsep)[0]) / "python"
-    options = {
-        "ServerApp.ip": "127.0.0.1",
-        "ServerApp.port": port,
-        "ServerApp.port_retries": 0,
-        "ServerApp.root_dir": folder,
-        "ServerApp.open_browser": False,
-        "ServerApp.allow_root": True,
-        "IdentityProvider.token": token,
-        "LabApp.check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
-    }
-    command = [python, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
-    log = folder.parent / "jupyterlab.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_for(f"{address}/api/status?token={token}", server, log)
-        yield address, token
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def wait_for(url, server, log, seconds=90):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return json.load(answer)
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError(f"JupyterLab did not answer within {seconds} s:\n{log.read_text()}")

@@ -2,20 +2,16 @@
 
 import os
 import re
-import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
 import jupytext
 import matplotlib
 import nbformat
 import pytest
+from lab import jupyterlab
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -28,48 +24,12 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 DOT_PRODUCT = "chapters/2-1-dot-product"
 
 
-@contextmanager
-def lab(folder, home):
-    """(address, token) of a JupyterLab on loopback that serves the folder, with an empty home; ended in any case."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "BOOK_"))}
+def readers_environment(home):
+    """Variables of a reader's shell, with an empty home: no settings but the book's own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "BOOK_"))}
     # matplotlib's list of fonts is this machine's, not the book's: making it anew would end up on a chapter's stderr.
-    environment |= {"HOME": str(home), "MPLCONFIGDIR": matplotlib.get_cachedir()}
-    options = {
-        "ServerApp.ip": "127.0.0.1",
-        "ServerApp.port": port,
-        "ServerApp.port_retries": 0,
-        "ServerApp.root_dir": folder,
-        "ServerApp.open_browser": False,
-        "ServerApp.allow_root": True,
-        "IdentityProvider.token": token,
-        "LabApp.expose_app_in_browser": True,
-        "LabApp.check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
-    }
-    command = [BIN / "jupyter", "lab", *(f"--{name}={value}" for name, value in options.items())]
-    log = home / "lab.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(600):
-            assert server.poll() is None, log.read_text()
-            try:
-                urllib.request.urlopen(f"{address}/api?token={token}", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield address, token
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    kept |= {"HOME": str(home), "MPLCONFIGDIR": matplotlib.get_cachedir()}
+    return kept | {"PATH": os.pathsep.join([str(BIN), kept["PATH"]])}
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +45,7 @@ def book_copy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lab_page(chromium, book_copy, tmp_path_factory):
     """One JupyterLab in one page: loading it anew for each chapter would take longer than most chapters."""
-    with lab(book_copy, tmp_path_factory.mktemp("home")) as (address, token):
+    with jupyterlab(book_copy, readers_environment(tmp_path_factory.mktemp("home"))) as (address, token):
         page = chromium.new_context(viewport={"width": 1400, "height": 1000}).new_page()
         page.set_default_timeout(60_000)
         page.goto(f"{address}/lab?token={token}")

@@ -279,11 +279,23 @@ def test_first_figure_works_before_the_rest_of_the_page_has_arrived(site, chromi
 
 
 def test_printing_shows_figures_and_hides_controls(site, tab):
-    page, _ = open_page(tab, f"file://{site}/chapters/3-2-the-formula.html")
+    page, _ = open_page(tab, f"file://{site}/chapters/3-2-the-formula.html", viewport={"width": 720, "height": 1000})
     page.emulate_media(media="print")
     assert page.locator("explore-figure svg").first.is_visible()
+    assert page.locator("explore-figure figcaption").first.is_visible()
     assert not page.locator(".explore-controls").first.is_visible()
+    cut_off = "[...document.querySelectorAll('.cell pre')].filter(e => e.scrollWidth > e.clientWidth).length"
+    assert page.evaluate(cut_off) == 0, "code runs over the edge of the paper"
     page.emulate_media(media="screen")
+
+
+def test_what_is_read_in_the_dark_is_printed_in_the_light(site, tab):
+    printed = []
+    for scheme in ("light", "dark"):
+        page, _ = open_page(tab, f"file://{site}/chapters/3-2-the-formula.html", color_scheme=scheme)
+        printed.append(re.sub(rb"/(CreationDate|ModDate) \([^)]*\)", b"", page.pdf()))
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme, "the screen keeps its theme"
+    assert printed[0] == printed[1]
 
 
 def test_zoom_of_200_percent(site, tab):
