@@ -63,7 +63,7 @@ notebooks: .venv/.reader ## write each chapter as .ipynb too, for tools that do 
 # ------------------------------------------------------------------ checks
 
 test: .venv/.developer book lint ## build the book, then run every test
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.developer ## check the Python of code, tests and chapters with ruff
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

@@ -26,7 +26,7 @@ def attention(query, key, value, *, mask=None, scale=None):
         scale = query.shape[-1] ** -0.5
     attn_scores = (query * scale) @ key.transpose(-2, -1)  # scaling the query is cheaper than scaling all scores
     if mask is not None:
-        attn_scores.masked_fill_(~mask, -torch.inf)
+        attn_scores += torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, -torch.inf)  # faster than filling
     attn_weights = torch.softmax(attn_scores, dim=-1)
     return attn_weights @ value, attn_weights
 

@@ -79,3 +79,9 @@ def tab(chromium):
     yield get
     for page in kept.values():
         page.context.close()
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest first: a worker that began them last would keep the others waiting."""
+    longest = ["test_reproducible.py", "test_jupyter.py", "test_site.py", "test_build.py"]
+    items.sort(key=lambda item: longest.index(item.path.name) if item.path.name in longest else len(longest))
