@@ -11,7 +11,7 @@ QUERY, KEY, VALUE = "#0072b2", "#d55e00", "#009e73"
 SCORE, WEIGHT, CONTEXT = "#aa4499", "#b57a00", "#6b7a8f"
 FAINT = "#8888887f"
 
-WIDTH = 5.2  # inches: text of size 10 is still readable when a phone shows the figure 330 pixels wide
+WIDTH = 5.2  # inches: text of size 10 is still readable when a phone shows the figure 350 pixels wide
 
 
 def tint(colour):
