@@ -5,7 +5,11 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-DROP_DOWNS = {"tag_setup": "Set-up of this page", "tag_solution": "Worked solution"}
+DROP_DOWNS = {
+    "tag_setup": "Set-up of this page",
+    "tag_solution": "Worked solution",
+    "tag_attempt": "A first attempt",
+}
 
 
 def cells(doctree):

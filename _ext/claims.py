@@ -87,7 +87,7 @@ def fill(app, doctree, docname):
     for link in list(doctree.findall(nodes.reference)):
         target = (link.get("refuri", "") + "#" + link.get("refid", "")).rpartition("#claim-")[2].rstrip("#")
         if target in known and not link.get("in_ledger"):
-            link += nodes.Text(f": {known[target][1]['number']}")
+            link += nodes.Text(f" ({known[target][1]['number']})")
     for place in list(doctree.findall(ledger)):
         rows = sorted(known.values(), key=lambda row: ([int(n) for n in row[1]["section"].split(".")], row[1]["name"]))
         place.replace_self(_table(app, docname, rows))

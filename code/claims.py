@@ -23,6 +23,7 @@ def claim(name, *, section, says, verdict, number):
         raise ValueError(f"verdict {verdict!r} must be 'holds', 'corrected' or 'holds, if …' with the condition.")
     if not re.search(r"\d", number):
         raise ValueError(f"number {number!r} has no digit: say what was measured.")
+    number = re.sub(r"(?<![\w.])-(?=\d)", "−", number)  # a minus sign, not a hyphen; 1e-14 stays
     return _Claim({"name": name, "section": section, "says": says, "verdict": verdict, "number": number})
 
 
@@ -33,7 +34,7 @@ class _Claim:
     def _repr_html_(self):
         f = {key: with_subscripts(value) for key, value in self.fields.items()}
         kind = f["verdict"].split(",")[0]
-        number = re.sub(r"^[a-z](?=[a-z]* )", lambda first: first[0].upper(), f["number"])
+        number = re.sub(r"^[a-z](?=[a-z-]*[ :,])", lambda first: first[0].upper(), f["number"])
         return (
             f'<div class="claim claim-{kind}" role="note" id="claim-{f["name"]}" '
             f'data-claim="{html.escape(json.dumps(self.fields, ensure_ascii=False))}">'

@@ -16,7 +16,8 @@ OF_THE_ARTICLE = [name for name in LESSONS if name[0].isdigit()]
 
 
 def cells(name):
-    return [c for c in jupytext.read(ROOT / f"chapters/{name}.md").cells if c.cell_type == "code"]
+    file = ROOT / "index.md" if name == "index" else ROOT / f"chapters/{name}.md"
+    return [c for c in jupytext.read(file).cells if c.cell_type == "code"]
 
 
 def tagged(name, tag):
@@ -65,14 +66,19 @@ def test_exercises_have_solutions_that_assert(name):
 
 
 @pytest.mark.parametrize("name", OF_THE_ARTICLE)
-def test_chapters_of_the_article_claim_something_and_say_where_they_stand(name):
+def test_chapters_of_the_article_claim_something_and_bear_its_number(name):
     assert tagged(name, "claim"), "no claim"
     section = re.match(r"\d(-\d)*", name)[0].replace("-", ".")
     assert re.search(rf"^# {re.escape(section)} ", CHAPTERS[name], flags=re.M)
-    assert f'you_are_here("{section}")' in tagged(name, "setup")[0]
 
 
 @pytest.mark.parametrize("name", LESSONS)
+def test_chapters_say_where_they_stand(name):
+    section = re.match(r"\d(-\d)*", name)[0].replace("-", ".") if name in OF_THE_ARTICLE else name
+    assert f'you_are_here("{section}")' in tagged(name, "setup")[0]
+
+
+@pytest.mark.parametrize("name", ["index", *LESSONS])
 def test_cells_are_short(name):
     long = [
         c.source.splitlines()[0]
@@ -96,6 +102,18 @@ def test_at_least_twenty_claims_all_sections_and_all_verdicts():
     assert {"2.1", "2.2", "2.3", "3.1", "3.2", "3.2.1", "3.3", "3.3.1", "4.1.1", "4.1.2", "4.1.3", "5"} <= sections
     for verdict in ("holds", "holds, if", "corrected"):
         assert any(re.search(rf'verdict="{verdict}', c) for c in claims)
+
+
+def test_no_claim_is_made_twice():
+    calls = [
+        node
+        for name in LESSONS
+        for source in tagged(name, "claim")
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "claim"
+    ]
+    says = [next(ast.literal_eval(word.value) for word in call.keywords if word.arg == "says") for call in calls]
+    assert len(says) > 20 and sorted(set(says)) == sorted(says)
 
 
 def test_the_ledger_has_every_claim(site):

@@ -25,6 +25,11 @@ def test_note_and_data():
     assert "Holds, if unscaled. variance 64.1" in repr(claim("score-variance", **GOOD))
 
 
+def test_numbers_are_typeset_and_begin_with_a_capital():
+    text = claim("x", **(GOOD | {"number": "decoder-only, from -1.5 to 1e-14, (-2)"}))._repr_html_()
+    assert "<span>Decoder-only, from −1.5 to 1e-14, (−2).</span>" in text
+
+
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
@@ -43,9 +48,13 @@ def test_bad_claims(name, change, message):
 def test_thread_marks_the_level_and_links_all(monkeypatch):
     monkeypatch.setenv("BOOK_STATIC", "1")
     text = you_are_here("3.3.1")._repr_html_()
-    assert text.count("aria-current") == 1 and 'href="3-3-1-three-stages.html" aria-current=true' in text
+    assert (
+        text.count("aria-current") == 1
+        and 'href="3-3-1-three-stages.html" aria-current="true"><strong>training</strong>' in text
+    )
     assert text.count("<a ") == len(LEVELS)
     monkeypatch.delenv("BOOK_STATIC")
     assert 'href="3-3-1-three-stages.md"' in you_are_here("3.3.1")._repr_html_()
+    assert "the way down" in text and "the way up again" in you_are_here("4.1.3")._repr_html_()
     with pytest.raises(ValueError, match=r"section '9' stands on no level"):
         you_are_here("9")
