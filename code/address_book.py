@@ -1,7 +1,7 @@
 """The address book: six records of a name and a city in random order, and a question about one name.
 
 Which record answers changes with every book, so here attention has to follow its input. The models differ in one
-line: how query, key and value come from the tokens. Numbers stand for names and cities; chapters give them words.
+line: how query, key and value come from the tokens. Numbers stand for names and cities, PEOPLE and CITIES say which.
 """
 
 import torch
@@ -9,7 +9,9 @@ import torch.nn as nn
 
 from attention import attention
 
-NUM_NAMES = NUM_CITIES = 10
+PEOPLE = ["Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Hana", "Ida", "Jon"]
+CITIES = ["Beijing", "Fuzhou", "Shanghai", "Guangzhou", "Chengdu", "Xi'an", "Hangzhou", "Nanjing", "Wuhan", "Xiamen"]
+NUM_NAMES, NUM_CITIES = len(PEOPLE), len(CITIES)
 NUM_RECORDS = 6
 ASKED = NUM_CITIES  # where a record has its city the question has this mark
 QUESTIONS = ("same name", "next person")
@@ -49,6 +51,7 @@ def attention_over_pairs(query, key, witness, value):
 # name: (how many d × d matrices it learns, what it does with them); x (..., tokens, d), w (matrices, d, d)
 VARIANTS = {
     "one for all": (1, lambda x, w: attention(x @ w[0], x @ w[0], x @ w[0])),
+    "only Wq": (1, lambda x, w: attention(x @ w[0], x, x)),
     "Wq = Wk": (2, lambda x, w: attention(x @ w[0], x @ w[0], x @ w[1])),
     "Wk = Wv": (2, lambda x, w: attention(x @ w[0], x @ w[1], x @ w[1])),
     "no Wv": (2, lambda x, w: attention(x @ w[0], x @ w[1], x)),

@@ -50,11 +50,11 @@ def why_three(seeds=range(10), variants=tuple(VARIANTS), questions=QUESTIONS):
                 yield {"question": question, "variant": variant, "seed": seed, "accuracy": accuracy, "loss": loss}
 
 
-def why_three_accuracies():
-    """What the table why_three found: {question: {variant: accuracies (seeds,)}}."""
+def why_three_found(what="accuracy"):
+    """What the table why_three found, "accuracy" or "loss": {question: {variant: one number a seed (seeds,)}}."""
     found = {question: {variant: [] for variant in VARIANTS} for question in QUESTIONS}
     for row in read_table("why_three"):
-        found[row["question"]][row["variant"]].append(float(row["accuracy"]))
+        found[row["question"]][row["variant"]].append(float(row[what]))
     return {q: {variant: torch.tensor(values) for variant, values in rows.items()} for q, rows in found.items()}
 
 

@@ -73,6 +73,7 @@ def test_every_variant_does_what_its_name_says():
     q, k, v, m = (x @ matrix for matrix in w)
     expected = {
         "one for all": attention(q, q, q),
+        "only Wq": attention(q, x, x),
         "Wq = Wk": attention(q, q, k),
         "Wk = Wv": attention(q, k, k),
         "no Wv": attention(q, k, x),
