@@ -7,7 +7,7 @@ Every sentence has 16 tokens. The words in brackets are spread at random over th
 city follows its verb at a distance of one to three. The label of a token is the word or phrase that it belongs to:
 程序 and 员 are both labelled 程序员, 北京 is labelled 住在北京, and every other token is labelled with itself.
 Three in ten stems, suffixes and cities stand alone (程序 。 / 快乐 员 / 喜欢 北京): they are labelled with
-themselves, so a token cannot know its label without looking at the others.
+themselves, so no stem, suffix or city can know its label without looking at the others.
 """
 
 import torch

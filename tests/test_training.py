@@ -10,7 +10,17 @@ import torch.nn.functional as F
 
 import training
 from training import OneHead, train
-from words import ARTICLE_TOKENS, NUM_TOKENS, VOCABULARY, WHOLE_WORDS, encode, whole_words
+from words import (
+    ARTICLE_TOKENS,
+    NUM_TOKENS,
+    OTHER_VERBS,
+    PLACE_VERBS,
+    SUFFIXES,
+    VOCABULARY,
+    WHOLE_WORDS,
+    encode,
+    whole_words,
+)
 
 
 def make_toy(**options):
@@ -280,3 +290,62 @@ def test_decoder_only_turns_the_question_round_from_other_seeds():
     run = train(lambda: make_toy(causal=True), whole_words, seeds=range(300, 304), steps=100, lr=0.02)
     weights = run.at(100)(encode(ARTICLE_TOKENS)[None], need_weights=True)[1][:, 0]
     assert (weights[:, 14, 15] == 0).all() and (weights[:, 15, 14] > 0.9).all()
+
+
+def between_the_two(snapshot):
+    """程序→员 and 员→程序 in the article's sentence: (seeds,) each."""
+    weights = snapshot(encode(ARTICLE_TOKENS)[None], need_weights=True)[1][:, 0]
+    return weights[:, 14, 15], weights[:, 15, 14]
+
+
+def test_what_is_asked_is_a_place_from_other_seeds():
+    end = train(make_toy, whole_words, seeds=range(400, 406), steps=300, lr=0.02).at(300)
+
+    def next_gets(tokens, i):
+        return end(encode(tokens)[None], need_weights=True)[1][:, 0, i, i + 1].mean()
+
+    there = torch.stack([next_gets([*ARTICLE_TOKENS[:-1], last], 14) for last in [*SUFFIXES, "。"]])
+    verbs = torch.stack([next_gets([*ARTICLE_TOKENS[:-1], last], 14) for last in [*PLACE_VERBS, *OTHER_VERBS]])
+    others = [*ARTICLE_TOKENS[:14], "牛马", "。"]
+    moved = torch.stack([next_gets([*others[:i], "程序", "员", *others[i + 2 :]], i) for i in range(1, 13)])
+    assert (there > 0.8).all() and verbs.mean() < 0.4 and moved.mean() < 0.2
+
+
+def test_one_matrix_cannot_turn_both_ways_from_other_seeds():
+    both, tied = (
+        train(lambda options=options: make_toy(**options), whole_words, seeds=range(410, 414), steps=200, lr=0.02)
+        for options in ({}, {"tied": True})
+    )
+    assert (torch.minimum(*between_the_two(both.at(200))) > 0.8).all()
+    assert (torch.minimum(*between_the_two(tied.at(200))) < 0.5).all()
+
+
+def test_frozen_embeddings_leave_the_task_unsolved_from_other_seeds():
+    frozen = ["W_query.weight", "W_key.weight", "embedding.weight", "position"]
+    run = train(make_toy, whole_words, snapshots=[0], frozen=frozen, **HEADLINE)
+    assert torch.equal(*(torch.stack(between_the_two(snapshot)) for snapshot in run.snapshots))
+    losses, _ = run.at(160).test(*whole_words(64, torch.Generator().manual_seed(5)))
+    assert (losses > 0.15).all()
+
+
+def test_the_gradient_on_the_values_leads_and_is_steadier_from_other_seeds():
+    run = train(make_toy, whole_words, seeds=range(500, 503), steps=200, lr=0.02, snapshots=range(0, 201, 10))
+    value, query, key = (
+        torch.stack([s.grad_norms[f"W_{name}.weight"] for s in run.snapshots]) for name in ("value", "query", "key")
+    )
+    value, pair = value / 48, (query * key / (48 * 16)).sqrt()  # of a typical entry
+    assert (value[0] > pair[0]).all() and pair[4:9].mean() > 1.5 * value[4:9].mean()
+    jump_value, jump_pair = (x.log().diff(dim=0).abs().mean() for x in (value, pair))
+    assert jump_value < 0.8 * jump_pair
+
+
+def test_one_of_query_and_key_is_enough_from_other_seeds():
+    q, k = "W_query.weight", "W_key.weight"
+    ends = [
+        train(make_toy, whole_words, seeds=[500, 501], steps=200, lr=0.02, frozen=frozen).at(200)
+        for frozen in ([q], [k], [q, k])
+    ]
+    held_out = whole_words(64, torch.Generator().manual_seed(5))
+    assert all((end.test(*held_out)[0] < 0.05).all() for end in ends)
+    found = torch.stack([between_the_two(end)[0].mean() for end in ends])
+    assert (found[:2] > 0.65).all() and found[2] < 0.6
