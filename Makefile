@@ -5,11 +5,13 @@ BIN := .venv/bin
 SITE := _build/html
 PORT ?= 8000
 NOTEBOOKS := $(shell grep -ls "^kernelspec:" index.md chapters/*.md)
+LAB_FLAGS ?= # for example --no-browser
+FORCE ?= # `make notebooks FORCE=1` writes over notebooks that are there already
 CELLS := --line-length 80 # what fits beside the margin of a page
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help book test read lab bench experiments notebooks checks lint format lock binder links clean
+.PHONY: help book test read lab bench experiments notebooks checks pictures lint format lock binder links clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,10 +57,16 @@ read: ## serve the built book on this machine and print its address
 	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
 
 lab: .venv/.reader ## open the chapters in JupyterLab
-	@$(BIN)/jupyter lab --ServerApp.root_dir=. $(if $(filter 0,$(shell id -u)),--allow-root) chapters/1-introduction.md
+	@$(BIN)/jupyter lab --ServerApp.root_dir=. --ServerApp.ip=127.0.0.1 \
+	  $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS) chapters/1-introduction.md
 
-notebooks: .venv/.reader ## write each chapter as .ipynb too, for tools that do not read MyST Markdown
-	@$(BIN)/jupytext --quiet --to ipynb $(NOTEBOOKS) && echo "Wrote chapters/*.ipynb"
+# What a reader has changed in an .ipynb is nobody else's to delete: not here, and not by `make clean`.
+HAVE := $(patsubst %.ipynb,%.md,$(wildcard $(NOTEBOOKS:.md=.ipynb)))
+MISSING = $(if $(FORCE),$(NOTEBOOKS),$(filter-out $(HAVE),$(NOTEBOOKS)))
+
+notebooks: .venv/.reader ## write each chapter as .ipynb too, where there is none yet (FORCE=1: anew, over yours)
+	@$(if $(MISSING),$(BIN)/jupytext --quiet --to ipynb $(MISSING))
+	@echo "Wrote $(words $(MISSING)) notebooks beside their .md$(if $(FORCE),,$(if $(HAVE),; kept $(words $(HAVE)) that were there (FORCE=1 writes over them)))"
 
 # ------------------------------------------------------------------ checks
 
@@ -83,6 +91,10 @@ experiments: .venv/.reader ## recompute the tables in results/ (several minutes)
 checks: .venv/.developer ## write docs/checks.md: what the checks say about wrong attentions
 	@$(BIN)/python tests/mutants.py > docs/checks.md
 
+pictures: .venv/.developer book ## draw the card of a link to the book, and take README's picture of chapter 3.2
+	@$(BIN)/python scripts/card.py
+	@$(BIN)/python scripts/screenshot.py
+
 links: .venv/.reader ## check every external link of the book (needs the internet)
 	@$(BIN)/jupyter-book build --builder linkcheck .
 
@@ -93,5 +105,5 @@ lock: .venv/.developer ## write constraints.txt from what is installed
 binder: .venv/.reader ## write .binder/requirements.txt from requirements.txt
 	@$(BIN)/python scripts/binder_requirements.py
 
-clean: ## remove all that was built or installed here
-	rm -rf _build .venv weights .pytest_cache .ruff_cache .hypothesis chapters/*.ipynb index.ipynb
+clean: ## remove all that was built or installed here (your .ipynb stay)
+	rm -rf _build .venv weights .pytest_cache .ruff_cache .hypothesis

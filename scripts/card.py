@@ -1,6 +1,6 @@
 """Draw assets/card.png, the picture that goes with a link to this book: the formula and a head that it trained.
 
-Run: .venv/bin/python scripts/card.py (half a minute; the same picture every time)
+Run: .venv/bin/python scripts/card.py (half a minute; the same picture every time; `make pictures` does both pictures)
 """
 
 import sys
@@ -10,7 +10,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "code"))
 
 import matplotlib
 import matplotlib.pyplot as plt
-import torch
 from matplotlib.patches import FancyBboxPatch
 
 from figures import KEY, QUERY, VALUE
@@ -21,15 +20,17 @@ ROOT = Path(__file__).parent.parent
 INK, PAPER, PALE = "#1b2430", "#ffffff", "#5b6673"
 
 
-def trained_weights(steps=400):
-    """The attention weights of the article's sentence, from the head of the landing page: (tokens, tokens)."""
-    torch.set_num_threads(1)
+def trained_weights(steps=300):
+    """The attention weights of the article's sentence: (tokens, tokens).
+
+    The head of the landing page, trained as index.md trains it, but decoder-only: no token sees a later one.
+    """
     run = train(
-        lambda: OneHead(len(VOCABULARY), len(WHOLE_WORDS), NUM_TOKENS),
+        lambda: OneHead(len(VOCABULARY), len(WHOLE_WORDS), NUM_TOKENS, causal=True),
         whole_words,
         seeds=[0],
         steps=steps,
-        snapshots=[steps],
+        lr=0.02,
     )
     _, attn_weights = run.at(steps)(encode(ARTICLE_TOKENS)[None], need_weights=True)
     return attn_weights[0, 0].detach()
@@ -67,7 +68,7 @@ def main():
         for row in range(tokens):
             for column in range(row + 1):
                 strength = float(weights[row, column]) ** 0.5
-                colour = KEY if row == tokens - 1 else QUERY  # the last row is the word that the page is about
+                colour = KEY if row == tokens - 1 else QUERY  # the last row is 员, which finds the 程序 before it
                 box = FancyBboxPatch((column + 0.12, row + 0.12), 0.76, 0.76, boxstyle="round,pad=0,rounding_size=0.16")
                 box.set(facecolor=colour, alpha=0.06 + 0.94 * strength, linewidth=0)
                 ax.add_patch(box)

@@ -16,10 +16,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from contextlib import ExitStack, contextmanager
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
 
@@ -93,11 +92,11 @@ def widget():
     arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
     # Without them every measurement would end in up to 17 ms of waiting for the screen.
     arguments += ["--disable-frame-rate-limit", "--disable-gpu-vsync"]
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, ExitStack() as servers:
         browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
         tabs = {}
         for name, (files, slider, picture) in pages.items():
-            address, sent = serve(files)
+            address, sent = servers.enter_context(serve(files))
             page = tabs[name] = browser.new_page()
             strange = []
             page.on("request", lambda r, a=address, s=strange: s.append(r.url) if not r.url.startswith(a) else None)
@@ -213,12 +212,15 @@ def document(head, body):
     return f"{page}<body>{body}</body></html>".encode()
 
 
+@contextmanager
 def serve(files):
-    """-> address of a server that sends these files gzipped, and a dictionary that it fills: {path: bytes sent}."""
+    """The address of a server that sends these files gzipped, and a dictionary that it fills: {path: bytes sent}."""
+    from server import Folder, serving
+
     sent = {}
     kinds = {".js": "text/javascript", ".css": "text/css", "": "text/html", ".svg": "image/svg+xml"}
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Folder):
         def do_GET(self):
             path = self.path.partition("?")[0]
             if path not in files:
@@ -233,12 +235,8 @@ def serve(files):
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}", sent
+    with serving(handler=Handler) as address:
+        yield address, sent
 
 
 # From a key press to the end of the paint after the last change that it made to the picture.

@@ -38,7 +38,7 @@ def jupyterlab(folder, environment):
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         address = f"http://127.0.0.1:{port}"
-        _wait_for(f"{address}/api/status?token={token}", server, log)
+        wait_for(f"{address}/api/status?token={token}", server, log)
         yield address, token
     finally:
         server.terminate()
@@ -49,7 +49,8 @@ def jupyterlab(folder, environment):
             server.wait()
 
 
-def _wait_for(url, server, log, seconds=90):
+def wait_for(url, server, log, seconds=90):
+    """Returns once the URL answers. Errors: AssertionError with the log if the server ended, or does not answer."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:

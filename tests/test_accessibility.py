@@ -1,14 +1,12 @@
 """Readers who listen, who use the keyboard alone, who see little, and who took a wrong turning."""
 
 import re
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from server import Folder, serving
 
 ROOT = Path(__file__).parent.parent
 AXE = ROOT / ".venv/node_modules/axe-core/axe.min.js"
@@ -27,7 +25,7 @@ ALLOWED = {
 }
 
 
-class _LikePages(SimpleHTTPRequestHandler):
+class _LikePages(Folder):
     """Serves the book under its prefix, and its own 404 page for every other address, as GitHub Pages does."""
 
     def translate_path(self, path):
@@ -43,18 +41,12 @@ class _LikePages(SimpleHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *args):
-        pass
-
 
 @pytest.fixture(scope="module")
 def published(site):
     """Address of the book as it is published: under a prefix."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_LikePages, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}{PREFIX}"
-    server.shutdown()
-    server.server_close()
+    with serving(site, _LikePages) as address:
+        yield address + PREFIX
 
 
 @pytest.fixture
@@ -228,7 +220,11 @@ def test_every_page_describes_itself_in_its_own_words(site):
         assert found, name
         words = found[1]
         assert said.setdefault(words, name) == name
-        assert not words.startswith("Question.")
+        assert len(words) <= 200 + len("&quot;") * words.count("&") and not words.startswith("Question.")
+        assert not re.search(r"[\\_^{}]|\[ ?\d|&lt;|\( |Predict\.", words), f"not plain words: {words}"
+        assert words[-1] in ".?!”…", f"broken off: {words}"
+        title = re.search(r"<title>(.*?)</title>", text)[1].split(" &#8212; ")
+        assert len(set(title)) == len(title), f"said twice: {title}"
         assert f'property="og:description" content="{words}"' in text
         assert "not set" not in "".join(re.findall(r'property="og:[^>]*>', text))
 

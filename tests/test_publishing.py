@@ -1,6 +1,7 @@
 """What publishes the book: workflows that run make targets alone, and files that GitHub and citation tools can read."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_both_licences_are_there_in_full():
     assert prose.rstrip().endswith("Creative Commons may be contacted at creativecommons.org.")
 
 
-@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "chapters/teach.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "chapters/teach.md"])
 def test_every_make_target_that_the_words_name_exists(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     named = {target for targets in re.findall(r"`make ([a-z ]+)`", text) for target in targets.split()}
@@ -134,9 +135,62 @@ def test_every_make_target_that_the_words_name_exists(name):
     assert named or name != "CONTRIBUTING.md"
 
 
-def test_contributing_says_how_to_add_each_thing_in_five_lines_with_a_command():
+def recipe(thing):
+    """The lines of CONTRIBUTING's recipe."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for thing in ("chapter", "figure", "claim"):
-        section = re.search(rf"^## Add a {thing}\n\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)[1].splitlines()
-        assert [line[:2] for line in section] == ["1.", "2.", "3.", "4.", "5."]
-        assert "See it: `make " in section[-1]
+    return re.search(rf"^## Add a {thing}\n\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)[1].splitlines()
+
+
+@pytest.mark.parametrize("thing", ["chapter", "figure", "claim"])
+def test_contributing_says_how_to_add_each_thing_in_five_lines_with_a_command(thing):
+    lines = recipe(thing)
+    assert [line[:2] for line in lines] == ["1.", "2.", "3.", "4.", "5."]
+    assert "See it: `make " in lines[-1]
+    # What is there already is there; 7-new and <chapter> are the reader's.
+    for path in re.findall(r"(?:_build|chapters|code|tests|docs)/[\w./<>-]+|\b(?:_toc\.yml|index\.md)", str(lines)):
+        place = ROOT / path.rstrip(".")
+        assert place.exists() or (re.search("7-new|<chapter>|_build", path) and place.parent.name != ""), path
+        assert place.parent.is_dir() or path.startswith("_build"), path
+
+
+def test_the_recipes_say_what_the_tests_ask():
+    """Each rule that a new chapter or claim would break stands in its recipe, in the numbers of the test itself."""
+    tests = (ROOT / "tests" / "test_chapters.py").read_text(encoding="utf-8")
+    chapter, claim = " ".join(recipe("chapter")), " ".join(recipe("claim"))
+    for mark in ("Question", "Predict", "Play"):
+        assert f"**{mark}**" in chapter and rf"^\*\*{mark}\.\*\*" in tests
+    for needed in ("you_are_here(", "LEVELS", "_toc.yml", "index.md", "tests/claim_mutants/7-new.toml", "once"):
+        assert needed in chapter, needed
+    assert f"never more than {re.search(r'> (\d+)$', tests, re.M)[1]}" in chapter
+    for needed in ("in a cell of its own", "In the next cell, tagged `claim`", "`replace`", "`with`"):
+        assert needed in claim, needed
+    mutants = (ROOT / "tests" / "claim_mutants" / "2-1-dot-product.toml").read_text(encoding="utf-8")
+    assert re.search(r"^replace = ", mutants, re.M) and re.search(r"^with = ", mutants, re.M)
+    copied = re.search(r"cp (\S+) chapters/7-new\.md", chapter)[1]
+    assert "you_are_here(" in (ROOT / copied).read_text(encoding="utf-8")
+
+
+def test_the_map_of_the_folders_is_whole():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    folders = re.search(r"^## The map of the folders\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)[1]
+    named = re.findall(r"`([\w./*-]+)`", folders)
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    # A copy without its history has the same folders, and some that were made there.
+    made = {"_build", ".venv", "weights", "__pycache__"}
+    tracked = {path.partition("/")[0] for path in listed.stdout.splitlines() if "/" in path} or {
+        path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in made and "cache" not in path.name
+    } - {".git", ".hypothesis"}
+    assert [folder for folder in sorted(tracked - {"code"}) if f"{folder}/" not in named] == []
+    modules = {path.name for path in (ROOT / "code").glob("*.py")}
+    assert modules == {name.removeprefix("code/") for name in named if name.removeprefix("code/") in modules}
+    for name in named:
+        where = [ROOT, ROOT / "code", ROOT / "scripts", ROOT / "docs"]
+        assert any(list(folder.glob(name.rstrip("/"))) for folder in where), f"there is no {name}"
+
+
+def test_both_pictures_can_be_drawn_again():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    command = re.search(r"^pictures:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1]
+    for script, picture in (("card", "assets/card.png"), ("screenshot", "docs/screenshot.png")):
+        assert f"scripts/{script}.py" in command and (ROOT / picture).exists()
+        assert picture in (ROOT / "scripts" / f"{script}.py").read_text(encoding="utf-8")
