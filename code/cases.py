@@ -19,6 +19,13 @@ class Case:
     scale: float | None = None
     tolerance: float = 1e-5
     large: bool = False
+    explicit: bool = False  # mask=None and scale=None are said outright
+    leads_only: bool = False  # unlike other cases in its leading dimensions alone, not in sizes made equal
+    hint: str = ": are two sizes confused?"  # what it means if code is right here and crashes in another case
+
+    @property
+    def lead(self):
+        return self.query.dim() - 2
 
     @property
     def sizes(self):
@@ -32,20 +39,14 @@ class Case:
 
     def independent(self):
         """[(what it would mean if the part `kept` of the output changed, changed case, kept)]"""
-        if self.mask is None or self.query.dim() != 3 or self.mask[:-1, -1].any():
-            return []
-        return [
-            (
-                "one sequence of the batch changes the answer for another; they must not meet",
-                self._changed((-1,)),
-                slice(0, -1),
-            ),
-            (
-                "a token that the causal mask hides still changes the answer of the tokens before it",
-                self._changed((..., slice(-1, None), slice(None))),
-                (..., slice(0, -1), slice(None)),
-            ),
-        ]
+        found = []
+        if self.lead and len(self.query) > 1:
+            words = "one sequence of the batch changes the answer for another; they must not meet"
+            found.append((words, self._changed((-1,)), slice(0, -1)))
+        if self.mask is not None and self.mask.dim() == 2 and not self.mask[:-1, -1].any():
+            words = "a token that the causal mask hides still changes the answer of the tokens before it"
+            found.append((words, self._changed((..., slice(-1, None), slice(None))), (..., slice(0, -1), slice(None))))
+        return found
 
     def _changed(self, at):
         query, key, value = self.query.clone(), self.key.clone(), self.value.clone()
@@ -67,16 +68,20 @@ def _case(words, lead, queries, keys, d_k, d_v, *, seed=0, dtype=torch.float32, 
     return Case(words, q.to(dtype), k.to(dtype), v.to(dtype), **options)
 
 
-def _large(words, **options):
-    """Every row's scores lie close together, but far from 0: row 0 and 2 around 300, row 1 around -300."""
-    case = _case(words, (), 3, 5, 4, 6, seed=7, **options)
-    case.query[:, 0], case.key[:, 0] = torch.tensor([600.0, -600.0, 600.0]), 1.0
+def _large(words, signs, **options):
+    """Scores around 2000 where a query and a key have the same sign in front, and around -2000 elsewhere."""
+    case = _case(words, (), 3, 5, 4, 6, seed=7, dtype=torch.float64, tolerance=1e-5, large=True, **options)
+    case.query[:, 0] = torch.tensor([4000.0, -4000.0, 4000.0])
+    case.key[:, 0] = torch.tensor(signs)
     return case
 
 
 def attention_cases():
     some = torch.tensor([[1, 0, 0, 1, 1], [0, 1, 0, 0, 0], [1, 1, 1, 1, 0]]).bool()
-    padding = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 0]]).bool()[:, None, None]
+    lengths = torch.tensor([4, 5, 6, 3, 5])
+    padding = (torch.arange(6) < lengths[:, None])[:, None, None]
+    signs = [1.0, 1.0, 1.0, -1.0, -1.0]
+    first = torch.tensor([1, 1, 1, 0, 0]).bool().expand(3, 5)
     return [
         _case("3 queries, 5 keys, d_k = 4, d_v = 6, no mask", (), 3, 5, 4, 6),
         _case("a batch of 3, 5 queries, 7 keys, d_k = 8, d_v = 2", (3,), 5, 7, 8, 2),
@@ -84,25 +89,31 @@ def attention_cases():
         _case("one query and one key", (), 1, 1, 4, 3),
         _case("a causal mask, a batch of 2, 5 tokens, d_k = 16, d_v = 3", (2,), 5, 5, 16, 3, mask=causal_mask(5)),
         _case("a mask of its own for each of 3 queries and 5 keys", (), 3, 5, 4, 6, mask=some, seed=1),
-        _case("a padding mask (2, 1, 1, 6), 3 heads, 4 queries", (2, 3), 4, 6, 10, 5, mask=padding, seed=1),
+        _case("a padding mask (5, 1, 1, 6), 3 heads, 4 queries", (5, 3), 4, 6, 10, 5, mask=padding, seed=1),
         _case("5 tokens, as many queries as keys, d_k = 6, no mask", (2,), 5, 5, 6, 4),
         _case("a mask that shows later tokens only, 5 tokens", (2,), 5, 5, 6, 4, mask=causal_mask(5).mT, seed=3),
         _case("scale = 2 and a causal mask, 5 tokens", (2,), 5, 5, 6, 4, scale=2.0, mask=causal_mask(5), seed=4),
         _case("scale = 0.3, 3 queries, 5 keys", (), 3, 5, 4, 6, scale=0.3, seed=2),
-        _large("scores around 300 and -300, and a mask", mask=some, tolerance=1e-3, large=True),
         _case(
             "float64, a batch of 2, 4 queries, 6 keys, d_k = 9", (2,), 4, 6, 9, 3, dtype=torch.float64, tolerance=1e-8
         ),
+        _large("float64, two rows of scores near 2000, one near -2000", [1.0] * 5),
+        _large("float64, a row with visible scores near -2000 and hidden ones near 2000", signs, mask=first),
+        _case("three leading dimensions (2, 1, 3), 4 queries, 6 keys", (2, 1, 3), 4, 6, 10, 5, seed=5),
+        _case("mask=None and scale=None said outright, 3 queries, 5 keys", (), 3, 5, 4, 6, explicit=True, seed=6),
+        _case("scale = 0, 3 queries, 5 keys", (), 3, 5, 4, 6, scale=0.0, seed=2),
     ]
 
 
 def friendly_cases():
-    """Sizes made equal, the least first: where code runs that confuses two of them."""
+    """Sizes made equal, the least first: where code runs that confuses two of them. Before them, 0 to 2 leads."""
+    leads = ", and must with any number: count dimensions from the end, as in transpose(-2, -1) and dim=-1."
     return [
+        _case("no leading dimension", (), 3, 5, 4, 6, leads_only=True, hint=leads),
+        _case("one leading dimension", (2,), 3, 5, 4, 6, leads_only=True, hint=leads),
+        _case("two leading dimensions", (2, 3), 4, 6, 10, 5, leads_only=True, hint=leads),
         _case("as many queries as keys", (), 5, 5, 4, 6),
         _case("d_v = d_k", (), 3, 5, 4, 4),
-        _case("one leading dimension", (2,), 3, 5, 4, 6),
-        _case("two leading dimensions", (2, 3), 4, 6, 10, 5),
         _case("as many queries as keys, and one leading dimension", (2,), 5, 5, 4, 6),
         _case("as many queries as keys, and d_v = d_k", (), 5, 5, 4, 4),
         _case("d_v = d_k, and one leading dimension", (2,), 3, 5, 4, 4),
@@ -118,6 +129,7 @@ class MaskCase:
     scores: torch.Tensor
     mask: torch.Tensor
     tolerance: float = 1e-5
+    large = plain = False
 
 
 def mask_cases():
@@ -139,6 +151,9 @@ class HeadsCase:
     tolerance: float = 1e-5
     dropout: float = 0.0
     seed: int = 0
+    large: bool = False
+    hint: str = ": are two sizes confused?"
+    lead, leads_only = 1, False
     weights: dict = field(init=False)
     made: dict = field(init=False)  # queries, keys and values that were computed already
 
@@ -157,6 +172,11 @@ class HeadsCase:
     @property
     def d_in(self):
         return self.x.shape[-1]
+
+    @property
+    def value(self):
+        """What each head's weights are multiplied by, (batch, heads, tokens, head_dim)."""
+        return (self.x @ self.weights["W_value.weight"].mT).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
     @property
     def arguments(self):
@@ -198,13 +218,15 @@ class HeadsCase:
         ]
 
 
-def _heads(words, batch, tokens, d_in, d_out, context_length, num_heads, dtype=torch.float32, **options):
+def _heads(words, batch, tokens, d_in, d_out, context_length, num_heads, dtype=torch.float32, times=1, **options):
     generator = torch.Generator().manual_seed(d_in + 100 * tokens)
-    x = torch.randn(batch, tokens, d_in, generator=generator, dtype=torch.float64).to(dtype)
+    x = torch.randn(batch, tokens, d_in, generator=generator, dtype=torch.float64).to(dtype) * times
     return HeadsCase(words, x, d_out, context_length, num_heads, **options)
 
 
 def heads_cases():
+    cut = _heads("x (2, 4, 10) cut from a longer one", 2, 4, 10, 12, 7, 3)
+    cut.x = cut.x.repeat(1, 2, 1)[:, :4]
     return [
         _heads("x (2, 5, 10), d_out = 12, 3 heads, context_length = 7", 2, 5, 10, 12, 7, 3),
         _heads(
@@ -212,16 +234,24 @@ def heads_cases():
         ),
         _heads("x (4, 1, 5), one token", 4, 1, 5, 6, 3, 2),
         _heads("x (1, 4, 6), one head", 1, 4, 6, 5, 9, 1),
-        _heads("float64, x (2, 3, 8), 4 heads", 2, 3, 8, 20, 4, 4, torch.float64, tolerance=1e-8),
+        _heads("float64, x (2, 3, 16), d_out = 16, 4 heads", 2, 3, 16, 16, 4, 4, torch.float64, tolerance=1e-8),
+        _heads("scores up to thousands, x (2, 5, 10)", 2, 5, 10, 12, 7, 3, torch.float64, times=15, large=True),
+        cut,
     ]
+
+
+def dropout_case():
+    """head_dim >= tokens: the values of a head are independent, so its context tells which weights made it."""
+    case = _heads("x (2, 6, 10), d_out = 24, 3 heads", 2, 6, 10, 24, 7, 3, torch.float64)
+    return replace(case, dropout=0.25, words=f"dropout=0.25 and {case.words}")
 
 
 def friendly_heads_cases():
     return [
         _heads("as many tokens as context_length", 2, 7, 10, 12, 7, 3),
         _heads("d_in = d_out", 2, 5, 12, 12, 7, 3),
-        _heads("a batch of 1", 1, 5, 10, 12, 7, 3),
-        _heads("one head", 2, 5, 10, 12, 7, 1),
+        _heads("a batch of 1", 1, 5, 10, 12, 7, 3, hint=": do the sequences of a batch meet?"),
+        _heads("one head", 2, 5, 10, 12, 7, 1, hint=": do the heads end up side by side, or are two sizes confused?"),
         _heads("d_in = d_out, and as many tokens as context_length", 2, 7, 12, 12, 7, 3),
         _heads("as many tokens as heads", 2, 3, 10, 12, 7, 3),
         _heads("all sizes equal", 4, 4, 16, 16, 4, 4),

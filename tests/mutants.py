@@ -67,7 +67,7 @@ def scores_swapped(query, key):
     return key @ query.transpose(-2, -1)
 
 
-@wrong("check_scores", "count from the end")
+@wrong("check_scores", "with one leading dimension", "count dimensions from the end")
 def scores_positive_dims(query, key):
     """dimensions counted from the front"""
     return query @ key.transpose(1, 2)
@@ -116,6 +116,44 @@ def scores_in_place(query, key):
     return query @ key.mT / 1.5
 
 
+@wrong("check_scores", "multiplied by 2 whatever the sizes", "this step has no factor")
+def scores_doubled(query, key):
+    """a factor of 2"""
+    return 2 * query @ key.mT
+
+
+@wrong("check_scores", "nearly right", "epsilon")
+def scores_epsilon(query, key):
+    """an epsilon added"""
+    return query @ key.mT + 1e-6
+
+
+@wrong("check_scores", "right, with no leading dimension", "count dimensions from the end")
+def scores_t(query, key):
+    """key.t(), for matrices only"""
+    return query @ key.t()
+
+
+@wrong("check_scores", "right, with one leading dimension")
+def scores_permute(query, key):
+    """permute(0, 2, 1), for three dimensions only"""
+    return query @ key.permute(0, 2, 1)
+
+
+@wrong("check_scores", "NotImplementedError", "not implemented for", "line")
+def scores_long(query, key):
+    """an error of torch that is called NotImplementedError"""
+    return (query.long() @ key.long().mT).softmax(-1)
+
+
+@wrong("check_scores", "is a class")
+class ScoresClass:
+    """a class in place of a function"""
+
+    def __init__(self, query, key):
+        self.scores = query @ key.mT
+
+
 # ---------------------------------------------------------------- scale
 
 
@@ -149,13 +187,13 @@ def scale_front(query, key):
     return query @ key.mT / query.shape[1] ** 0.5
 
 
-@wrong("check_scale", "a number typed in by hand")
+@wrong("check_scale", "0.125 whatever the sizes", "typed in by hand")
 def scale_typed(query, key):
     """the scale of one size typed in"""
     return query @ key.mT / 8
 
 
-@wrong("check_scale", "multiplied by", "must be 1/√d_k")
+@wrong("check_scale", "multiplied by 0.5139 with d_k = 4", "multiplied by 1/√d_k")
 def scale_odd(query, key):
     """a factor nobody thought of"""
     return query @ key.mT / math.log(3 + query.shape[-1])
@@ -200,7 +238,7 @@ def mask_nan(attn_scores, mask):
     return attn_scores + (1 - mask.float()) * -math.inf
 
 
-@wrong("check_mask", "added as a number")
+@wrong("check_mask", "as a number (True = 1)")
 def mask_added(attn_scores, mask):
     """the boolean added"""
     return attn_scores + mask
@@ -231,6 +269,26 @@ def mask_causal(attn_scores, mask):
     return attn_scores.masked_fill(torch.ones(attn_scores.shape[-2:]).triu(1).bool(), -math.inf)
 
 
+@wrong("check_mask", "no gradient flows back")
+def mask_detached(attn_scores, mask):
+    """right numbers, cut off from the graph"""
+    return attn_scores.detach().masked_fill(~mask, -math.inf)
+
+
+@wrong("check_mask", "Indexing does not broadcast")
+def mask_index(attn_scores, mask):
+    """indexed with a mask that would have to broadcast"""
+    attn_scores = attn_scores.clone()
+    attn_scores[~mask] = -math.inf
+    return attn_scores
+
+
+@wrong("check_mask", "the mask itself is returned")
+def mask_returned(attn_scores, mask):
+    """the mask as whole numbers"""
+    return mask.expand_as(attn_scores).long()
+
+
 # ---------------------------------------------------------------- attention
 
 for _name, _scale, _words in [
@@ -241,7 +299,7 @@ for _name, _scale, _words in [
     ("root of the number of queries", lambda q, k, v: q.shape[-2] ** -0.5, "divided by √(the number of queries)"),
     ("multiplied by √d_k", lambda q, k, v: q.shape[-1] ** 0.5, "multiplied by √d_k"),
     ("1/d_k²", lambda q, k, v: q.shape[-1] ** -2, "divided by d_k²"),
-    ("the scale of d_k = 64 typed in", lambda q, k, v: 0.125, "a number typed in by hand"),
+    ("the scale of d_k = 64 typed in", lambda q, k, v: 0.125, "typed in by hand"),
     ("the root of 2 d_k", lambda q, k, v: (2 * q.shape[-1]) ** -0.5, "multiplied by"),
 ]:
 
@@ -310,15 +368,27 @@ for _name, _function, _words in [
         "overflows",
     ),
     ("keepdim forgotten", lambda s: s.exp() / s.exp().sum(-1), "keepdim=True"),
+    ("exp over the sum of its column", lambda s: s.exp() / s.exp().sum(-2, keepdim=True), "over the queries (dim=-2)"),
+    (
+        "exp over the largest of its row",
+        lambda s: s.exp() / s.exp().amax(-1, keepdim=True),
+        "by the largest of its row",
+    ),
+    ("sigmoid, then normalised", lambda s: s.sigmoid() / s.sigmoid().sum(-1, keepdim=True), "takes the place of `exp`"),
+    (
+        "largest of all subtracted",
+        lambda s: F.normalize((s - s.max()).exp(), p=1, dim=-1, eps=0),
+        "largest of all scores",
+    ),
     ("an epsilon of 1e-6", lambda s: s.softmax(-1) + 1e-6, "epsilon"),
-    ("computed in float32", lambda s: s.float().softmax(-1).to(s.dtype), "step computed in float32"),
+    ("computed in float32", lambda s: s.float().softmax(-1).to(s.dtype), "fewer digits than the input has (float32"),
     ("returned in float32", lambda s: s.softmax(-1, dtype=torch.float32), "float"),
     ("top 2 only", lambda s: (s - 1e9 * (s < s.topk(min(2, s.shape[-1])).values[..., -1:])).softmax(-1), "None of the"),
     ("softmax with temperature 2", lambda s: (s / 2).softmax(-1), "multiplied by"),
     (
         "relu, then normalised",
-        lambda s: F.normalize(s.relu() + 1e-3, p=1, dim=-1),
-        "keys that the mask hides still get weight",
+        lambda s: s.relu() / s.relu().sum(-1, keepdim=True),
+        "`relu` takes the place of `exp`",
     ),
 ]:
     _attend = _softmax(_function)
@@ -337,9 +407,14 @@ def _masked(hide):
     return attend
 
 
-for _name, _hide, _words in [
+for _name, _hide, *_words in [
     ("mask ignored", lambda s, m: s, "mask is missing"),
     ("mask inverted", lambda s, m: s.masked_fill(m, -math.inf), "mask is inverted"),
+    ("mask inverted, with -1e9", lambda s, m: s.masked_fill(m, -1e9), "mask is inverted"),
+    ("-500 in place of -inf", lambda s, m: s.masked_fill(~m, -500.0), "a finite number", "can lie below it"),
+    ("detached where masked", lambda s, m: s.detach().masked_fill(~m, -math.inf), "causal mask", "no gradient"),
+    ("a name misspelt where masked", lambda s, m: s.masked_fil(~m, -math.inf), "no attribute 'masked_fil'"),
+    ("not mask", lambda s, m: s.masked_fill(not m, -math.inf), "`~` negates it"),
     (
         "mask off by one, own token hidden",
         lambda s, m: s.masked_fill(~m | torch.eye(*s.shape[-2:]).bool(), -math.inf),
@@ -347,10 +422,10 @@ for _name, _hide, _words in [
     ),
     ("0 in place of -inf", lambda s, m: s * m, "hidden scores become 0"),
     ("-1e-9 in place of -1e9", lambda s, m: s.masked_fill(~m, -1e-9), "-1e-9"),
-    ("-100 in place of -inf", lambda s, m: s.masked_fill(~m, -100.0), "such as -100"),
+    ("-100 in place of -inf", lambda s, m: s.masked_fill(~m, -100.0), "finite number, such as -"),
     ("+inf in place of -inf", lambda s, m: s.masked_fill(~m, math.inf), "+inf in place of -inf"),
     ("mask times -inf", lambda s, m: s + (~m).float() * -math.inf, "0 · (-inf) is NaN"),
-    ("mask added as a number", lambda s, m: s + m, "added as a number"),
+    ("mask added as a number", lambda s, m: s + m, "as a number (True = 1)"),
     (
         "causal mask in place of the given one",
         lambda s, m: s.masked_fill(torch.ones(s.shape[-2:]).triu(1) > 0, -math.inf),
@@ -360,7 +435,7 @@ for _name, _hide, _words in [
 ]:
     _attend = _masked(_hide)
     _attend.__doc__ = _name
-    wrong("check_attention", _words)(_attend)
+    wrong("check_attention", *_words)(_attend)
 
 
 @wrong("check_attention", "mask comes after the softmax")
@@ -369,6 +444,81 @@ def attention_mask_after(query, key, value, mask=None, scale=None):
     weights = _scaled(query, key, scale).softmax(-1)
     weights = weights if mask is None else weights * mask
     return weights @ value, weights
+
+
+@wrong("check_attention", "mask comes after the softmax", "nothing is left to divide by")
+def attention_renormalised(query, key, value, mask=None, scale=None):
+    """mask after the softmax, then renormalised"""
+    weights = _scaled(query, key, scale).softmax(-1)
+    if mask is not None:
+        weights = weights * mask
+        weights = weights / weights.sum(-1, keepdim=True)
+    return weights @ value, weights
+
+
+@wrong("check_attention", "`scale` = 0 counts as not given")
+def attention_scale_or(query, key, value, mask=None, scale=None):
+    """scale or 1/√d_k"""
+    return _finish(query @ key.mT * (scale or query.shape[-1] ** -0.5), value, mask)
+
+
+@wrong("check_attention", "NoneType", "mask=None and scale=None said outright")
+def attention_keywords(query, key, value, **options):
+    """mask looked for among the keywords"""
+    scores = _scaled(query, key, options.get("scale"))
+    if "mask" in options:
+        scores = scores.masked_fill(~options["mask"], -math.inf)
+    weights = scores.softmax(-1)
+    return weights @ value, weights
+
+
+@wrong("check_attention", "no gradient flows back from attn_weights")
+def attention_weights_cut(query, key, value, mask=None, scale=None):
+    """the weights returned are detached"""
+    context, weights = _finish(_scaled(query, key, scale), value, mask)
+    return context, weights.detach()
+
+
+@wrong("check_attention", "the gradient raises an error", "in place")
+def attention_divided_in_place(query, key, value, mask=None, scale=None):
+    """exp divided by its sum in place"""
+    scores = _scaled(query, key, scale)
+    scores = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    weights = (scores - scores.amax(-1, keepdim=True)).exp()
+    weights /= weights.sum(-1, keepdim=True)
+    return weights @ value, weights
+
+
+@wrong("check_attention", "changes the default dtype")
+def attention_default_dtype(query, key, value, mask=None, scale=None):
+    """set_default_dtype inside"""
+    torch.set_default_dtype(torch.float64)
+    return _finish(_scaled(query, key, scale), value, mask)
+
+
+@wrong("check_attention", "changes the seed")
+def attention_seed(query, key, value, mask=None, scale=None):
+    """manual_seed inside"""
+    torch.manual_seed(0)
+    return _finish(_scaled(query, key, scale), value, mask)
+
+
+_calls = []
+
+
+@wrong("check_attention", "two different answers", "remember something between calls")
+def attention_counter(query, key, value, mask=None, scale=None):
+    """a counter of calls"""
+    _calls.append(1)
+    return _finish(_scaled(query, key, scale) * (1 + len(_calls) / 100), value, mask)
+
+
+@wrong("check_attention", "a dimension of size 1 is too many")
+def attention_unsqueezed(query, key, value, mask=None, scale=None):
+    """a batch of one made, and left there"""
+    if query.dim() == 2:
+        query, key, value = query[None], key[None], value[None]
+    return _finish(_scaled(query, key, scale), value, mask)
 
 
 @wrong("check_attention", "causal mask is applied whether or not")
@@ -457,7 +607,7 @@ def attention_no_grad(query, key, value, mask=None, scale=None):
         return _finish(_scaled(query, key, scale), value, mask)
 
 
-@wrong("check_attention", "no gradient reaches query")
+@wrong("check_attention", "no gradient of context reaches query")
 def attention_weights_detached(query, key, value, mask=None, scale=None):
     """weights detached"""
     _, weights = _finish(_scaled(query, key, scale), value, mask)
@@ -481,7 +631,7 @@ def attention_if_mask(query, key, value, mask=None, scale=None):
     return weights @ value, weights
 
 
-@wrong("check_attention", "any number of leading dimensions")
+@wrong("check_attention", "with one leading dimension, and must with any number")
 def attention_bmm(query, key, value, mask=None, scale=None):
     """bmm: three dimensions only"""
     scores = torch.bmm(query, key.mT) * (query.shape[-1] ** -0.5 if scale is None else scale)
@@ -626,6 +776,7 @@ right("check_scale")(
     lambda query, key: torch.matmul(query, key.mT) * torch.rsqrt(torch.tensor(float(key.size(-1)), dtype=key.dtype))
 )
 right("check_mask")(lambda attn_scores, mask: torch.where(mask, attn_scores, -torch.inf))
+right("check_mask")(lambda attn_scores, mask: attn_scores + (1 - mask.float()) * -10000.0)
 right("check_mask")(
     lambda attn_scores, mask: attn_scores + torch.zeros(mask.shape).masked_fill(~mask, -1e9).to(attn_scores)
 )
@@ -680,7 +831,7 @@ def heads(name, *words, **methods):
 
 heads(
     "view in place of transpose",
-    "split by `view(batch, heads",
+    "where heads are split, as by `view(batch, heads",
     split=lambda m, t: t.view(len(t), m.num_heads, -1, m.head_dim),
 )
 heads(
@@ -690,7 +841,7 @@ heads(
 )
 heads(
     "view both ways",
-    "split and joined by `view` alone",
+    "split and joined, as by `view` alone",
     split=lambda m, t: t.view(len(t), m.num_heads, -1, m.head_dim),
     join=lambda m, c: c.reshape(len(c), -1, m.d_out),
 )
@@ -744,7 +895,11 @@ heads("out_proj not used", "not passed through `out_proj`", finish=lambda m, c: 
 heads("out_proj without its bias", "bias of `out_proj` is left out", finish=lambda m, c: c @ m.out_proj.weight.T)
 heads("out_proj transposed", "`out_proj` is transposed", finish=lambda m, c: c @ m.out_proj.weight + m.out_proj.bias)
 heads("dropout always on", "In evaluation", "still active", finish=lambda m, c: m.out_proj(F.dropout(c, m.dropout.p)))
-heads("dropout on the output", "does not act on the attention weights", finish=lambda m, c: m.dropout(m.out_proj(c)))
+heads(
+    "dropout on the output",
+    "dropout belongs between softmax and value alone",
+    finish=lambda m, c: m.dropout(m.out_proj(c)),
+)
 heads(
     "mean over the batch",
     "one sequence of the batch changes",
@@ -766,6 +921,24 @@ heads(
     "`reshape`, or `contiguous()`",
     join=lambda m, c: c.transpose(1, 2).view(len(c), -1, m.d_out),
 )
+heads("heads added up", "with one head", "side by side", join=lambda m, c: c.sum(1))
+heads("-50 in place of -inf", "a finite number", hide=lambda m, s: s.masked_fill(Heads.hide(m, s) == -math.inf, -50.0))
+heads("exp over its sum, unguarded", "overflows", weigh=lambda m, s: s.exp() / s.exp().sum(-1, keepdim=True))
+heads(
+    "x added where the sizes fit",
+    "`x` is added to the output",
+    forward=lambda m, x: Heads.forward(m, x) + (x if m.d_in == m.d_out else 0),
+)
+heads(
+    "x.view(batch * tokens, d_in)", "`reshape`", forward=lambda m, x: Heads.forward(m, x.view(-1, m.d_in).view(x.shape))
+)
+heads("context averaged over the tokens", "should have shape (2, 5, 12)", finish=lambda m, c: m.out_proj(c).mean(1))
+heads(
+    "in training a tuple",
+    "one tensor",
+    "in training",
+    forward=lambda m, x: (Heads.forward(m, x), 0) if m.training else Heads.forward(m, x),
+)
 heads("forward not written", "returns None so far", forward=lambda m, x: None)
 heads("x changed in place", "changes its input in place", forward=lambda m, x: Heads.forward(m, x.mul_(1.01)))
 heads("weights beside the context", "one tensor", forward=lambda m, x: (Heads.forward(m, x), x))
@@ -784,13 +957,134 @@ class NoForward(nn.Module):
         return Heads.forward(self, x)
 
 
-@wrong("check_multi_head", "dropout=0.5 changes nothing in training")
+@wrong("check_multi_head", "dropout changes nothing")
 class NoDropout(Heads):
     """dropout ignored"""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         self.dropout = nn.Identity()
+
+
+class Rooms(Heads):
+    """For the mutants below: dropout in a method of its own, the mask in a buffer."""
+
+    def __init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias=False):
+        super().__init__(d_in, d_out, context_length, dropout, num_heads, qkv_bias)
+        self.register_buffer("mask", torch.ones(context_length, context_length).triu(1).bool())
+
+    def forward(self, x):
+        query, key, value = (self.split(W(x)) for W in (self.W_query, self.W_key, self.W_value))
+        scores = self.hide(query @ key.mT * self.scale(x))
+        return self.finish(self.join(self.drop(self.weigh(scores)) @ value))
+
+    def hide(self, scores):
+        return scores.masked_fill(self.mask[: scores.shape[-2], : scores.shape[-1]], -math.inf)
+
+    def drop(self, weights):
+        return self.dropout(weights)
+
+
+def rooms(name, *words, made=None, **methods):
+    """A wrong module: Rooms with other methods, and `made(module, d_in, context_length)` at the end of __init__."""
+
+    def __init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias=False):
+        Rooms.__init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias)
+        if made:
+            made(self, d_in, context_length)
+
+    wrong("check_multi_head", *words)(type("Heads", (Rooms,), {"__doc__": name, "__init__": __init__, **methods}))
+
+
+rooms("nn.Dropout(), its p forgotten", "as with dropout=0.5", made=lambda m, *_: setattr(m, "dropout", nn.Dropout()))
+rooms(
+    "Dropout2d: whole heads",
+    "dropped for all queries and for all keys",
+    made=lambda m, *_: setattr(m, "dropout", nn.Dropout2d(m.dropout.p)),
+)
+rooms(
+    "one dropout for the batch and the heads",
+    "dropped in the whole batch and in all heads",
+    drop=lambda m, w: w * m.dropout(torch.ones_like(w[:1, :1])),
+)
+rooms("dropout twice", "became 1.778 times", drop=lambda m, w: m.dropout(m.dropout(w)))
+rooms(
+    "dropout without 1/(1 - p)",
+    "became 1 times",
+    drop=lambda m, w: w * (torch.rand_like(w) > m.dropout.p) if m.training else w,
+)
+rooms("dropout on the scores", "NaN comes out", weigh=lambda m, s: m.dropout(s).softmax(-1), drop=lambda m, w: w)
+rooms(
+    "dropout before the mask", "before the softmax", hide=lambda m, s: Rooms.hide(m, m.dropout(s)), drop=lambda m, w: w
+)
+rooms(
+    "dropout, then renormalised",
+    "divided by their sum after dropout",
+    drop=lambda m, w: F.normalize(m.dropout(w), p=1, dim=-1),
+)
+rooms("no mask in training", "see later ones", hide=lambda m, s: s if m.training else Rooms.hide(m, s))
+rooms("dropout fixed by a seed", "changes the seed", drop=lambda m, w: (torch.manual_seed(1), m.dropout(w))[1])
+rooms(
+    "weights changed by masked_fill_ after the softmax",
+    "the gradient raises an error",
+    weigh=lambda m, s: s.softmax(-1).masked_fill_(s == -math.inf, 0),
+)
+rooms(
+    "dropout in place, right after the softmax",
+    "the gradient raises an error",
+    "in training",
+    drop=lambda m, w: F.dropout(w, m.dropout.p, m.training, inplace=True),
+)
+rooms("W_key frozen", "W_key.weight takes no gradient", made=lambda m, *_: m.W_key.requires_grad_(False))
+rooms("context detached", "reaches", join=lambda m, c: Rooms.join(m, c.detach()))
+rooms(
+    "the mask buffer overwritten by a slice of it",
+    "called with 5 tokens after a call with 2",
+    hide=lambda m, s: (setattr(m, "mask", m.mask[: s.shape[-1], : s.shape[-1]]), Rooms.hide(m, s))[1],
+)
+rooms(
+    "the first result kept on self",
+    "keep or change something on self",
+    forward=lambda m, x: vars(m).setdefault("kept", Rooms.forward(m, x)),
+)
+rooms(
+    "a plain tensor in a list",
+    "One of self.masks is a plain tensor",
+    made=lambda m, _, n: setattr(m, "masks", [causal_mask(n)]),
+)
+rooms(
+    "out_proj without a bias",
+    "out_proj always has a bias",
+    made=lambda m, *_: m.out_proj.register_parameter("bias", None),
+)
+rooms("W_key is W_query", "are one and the same", made=lambda m, *_: setattr(m, "W_key", m.W_query))
+
+
+@wrong("check_multi_head", "has no method `__init__`")
+class NoInit(nn.Module):
+    """__init__ misspelt"""
+
+    _init_ = Heads.__init__
+    forward = Heads.forward
+
+
+@wrong("check_multi_head", "those of the softmax, before dropout")
+class WeightsDropped(Rooms):
+    """need_weights gives the weights after dropout"""
+
+    def forward(self, x, need_weights=False):
+        query, key, value = (self.split(W(x)) for W in (self.W_query, self.W_key, self.W_value))
+        weights = self.dropout(self.weigh(self.hide(query @ key.mT * self.scale(x))))
+        context = self.finish(self.join(weights @ value))
+        return (context, weights) if need_weights else context
+
+
+@wrong("check_multi_head", "need_weights=True", "the context, and right")
+class WeightsForgotten(Rooms):
+    """need_weights taken, and ignored"""
+
+    def forward(self, x, need_weights=False):
+        return super().forward(x)
 
 
 @wrong("check_multi_head", "no `out_proj`")
@@ -928,6 +1222,29 @@ class HeadsEinsum(Heads):
         return self.out_proj(torch.einsum("bhqk,bkhd->bqhd", weights, value).flatten(2))
 
 
+@right("check_multi_head")
+class HeadsOwnDropout(Rooms):
+    """a mask that grows when it must, the scale in a tensor of one number, dropout by hand"""
+
+    def __init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias=False):
+        super().__init__(d_in, d_out, context_length, dropout, num_heads, qkv_bias)
+        self.root = torch.tensor(self.head_dim**0.5)
+        self.register_buffer("mask", None)
+
+    def scale(self, x):
+        return 1 / self.root
+
+    def hide(self, scores):
+        if self.mask is None or len(self.mask) < scores.shape[-1]:
+            self.mask = ~causal_mask(scores.shape[-1])
+        return super().hide(scores)
+
+    def drop(self, weights):
+        if not self.training:
+            return weights
+        return weights * (torch.rand_like(weights) > self.dropout.p) / (1 - self.dropout.p)
+
+
 # ---------------------------------------------------------------- the table
 
 
@@ -937,11 +1254,12 @@ def answer(check, written):
 
 
 def table():
+    unknown = sum("None of the mistakes" in str(answer(check, written)) for check, written, _ in WRONG)
     lines = [
         "# What the checks say",
         "",
-        f"{len(WRONG)} wrong attentions and the answer that each gets; {len(RIGHT)} right ones, each written "
-        "in another way, pass.",
+        f"{len(WRONG)} wrong attentions and the answer that each gets; {unknown} of them "
+        f"with no name for the mistake. {len(RIGHT)} right ones, each written in another way, pass.",
         "Printed by `python tests/mutants.py`; a test holds it to that.",
         "",
         "| check | the mistake | the answer |",

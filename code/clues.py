@@ -1,0 +1,185 @@
+"""What can be said of a reader's numbers when no known mistake gives them exactly.
+
+A clue takes (task, part, cases, outputs): a judge.Task, the part that is wrong, the cases that ran, the wrong ones
+first, and the reader's tensor for each. It returns words that are true of these numbers, or None.
+"""
+
+import torch
+
+import mistakes
+from mistakes import close
+
+
+def number(value, digits=4):
+    """A number as people write it."""
+    words = "0" if abs(float(value)) < 1e-12 else f"{float(value):.{digits}g}"
+    return words.replace("-", "−").replace("nan", "NaN")
+
+
+# ---------------------------------------------------------------- one factor, one epsilon
+
+
+def product_clue(task, part, cases, outputs, due, must):
+    """The factor between the reader's scores and the dot products, if there is one; `due` is the right one."""
+    found = []
+    for case, got in zip(cases, outputs, strict=True):
+        dots = case.query @ case.key.mT
+        factor = float((got * dots).sum() / dots.square().sum())
+        if not close(got, factor * dots, 1e-5):
+            return None
+        found.append((case, factor))
+    return _factor_words(found, due, must)
+
+
+def scale_clue(task, part, cases, outputs):
+    """The factor of the scores that gives the reader's numbers, if there is one for every case."""
+    plain = [(c, got) for c, got in zip(cases, outputs, strict=True) if c.plain]
+    found = [(case, _fit_scale(task, part, case, got)) for case, got in plain[:4]]
+    if not found or any(factor is None for _, factor in found):
+        return None
+    width = "head_dim" if "num_heads" in found[0][0].sizes else "d_k"
+    must = f"they must be multiplied by 1/√{width}"
+    return _factor_words(found, lambda case: case.sizes["d_k"] ** -0.5, must, width)
+
+
+def _fit_scale(task, part, case, got):
+    def off(log_factor):
+        guess = task.guess(part, case, scale=lambda s, *_: s * 10**log_factor)
+        return float((guess.double() - got.double()).square().mean())
+
+    step, best = 0.1, min((i / 10 for i in range(-30, 16)), key=off)
+    while step > 1e-7:  # the error falls towards the factor from both sides
+        best = min((best - step, best, best + step), key=off)
+        step *= 0.6
+    return 10**best if off(best) < 1e-9 else None
+
+
+def _factor_words(found, due, must, width="d_k"):
+    if all(abs(value / due(case) - 1) < 1e-3 for case, value in found):
+        return None
+    for words, factor in mistakes.factors(found[0][0].sizes).items():
+        if all(abs(value / factor(case) - 1) < 1e-3 for case, value in found):
+            return f"the scores are {words}; {must}"
+    values = [factor for _, factor in found]
+    if max(values) - min(values) < 1e-3 * abs(values[0]):
+        return f"the scores are multiplied by {number(values[0])} whatever the sizes (typed in by hand?); {must}"
+    factors = " and by ".join(f"{number(factor)} with {width} = {case.sizes['d_k']}" for case, factor in found[:2])
+    return f"the scores are multiplied by {factors}; {must}"
+
+
+def precision_clue(task, part, cases, outputs):
+    """Right but for the last digits, which large scores may blow up to any size."""
+    for case, got in zip(cases, outputs, strict=True):
+        if not close(got, task.right(case)[part], 1e-2) and (cases[0].large or not case.large):
+            return None
+    return (
+        "the numbers are nearly right, but off by more than rounding allows: is an epsilon added, a number rounded, or "
+        "a step computed in fewer digits than the input has (float32, half)?"
+    )
+
+
+def ratio_clue(task, part, cases, outputs):
+    """All numbers wrong by one factor."""
+    ratios = []
+    for case, got in zip(cases, outputs, strict=True):
+        right = task.right(case)[part]
+        ratio = float((got * right).sum() / right.square().sum())
+        if not close(got, right * ratio, max(case.tolerance, 1e-5)):
+            return None
+        ratios.append(ratio)
+    if max(ratios) - min(ratios) > 1e-3:
+        return None
+    return f"every number of {part} is {number(ratios[0])} times what it should be"
+
+
+# ---------------------------------------------------------------- infinities and masks
+
+
+def fill_clue(task, part, cases, outputs):
+    """What stands where -inf should, beside right visible scores: a number, or one fixed distance from the score."""
+    for case, got in zip(cases, outputs, strict=True):
+        if not close(got.masked_fill(~case.mask, 0), case.scores.masked_fill(~case.mask, 0), case.tolerance):
+            return None
+    hidden = [~case.mask.expand_as(got) for case, got in zip(cases, outputs, strict=True)]
+    got = torch.cat([got[h].double() for h, got in zip(hidden, outputs, strict=True)])
+    shift = got - torch.cat([case.scores[h].double() for h, case in zip(hidden, cases, strict=True)])
+    if got.isnan().all():
+        return "hidden scores become NaN; fill in -inf"
+    if float(got.max() - got.min()) < 1e-6:
+        return f"hidden scores become {number(got[0])}, a score like any other; fill in -inf"
+    if float(shift.max() - shift.min()) < 1e-3:
+        return f"hidden scores are only moved by {number(shift[0])}, and still are scores; fill in -inf"
+    return None
+
+
+def overflow_clue(task, part, cases, outputs):
+    """NaN in the cases of large scores alone, and nothing wrong in the others."""
+    wrong = [(c, got) for c, got in zip(cases, outputs, strict=True) if not close(got, task.right(c)[part], 1e-4)]
+    if wrong and all(case.large and got.isnan().any() for case, got in wrong):
+        return (
+            "`exp` of scores this large overflows (or all of them become 0), and NaN comes out; subtract each row's "
+            "largest score before `exp`"
+        )
+    return None
+
+
+def nan_clue(task, part, cases, outputs):
+    if outputs[0].isnan().any():
+        return "there is NaN in it: 0 · inf, inf − inf, or a row with every key hidden"
+    return None
+
+
+def rows_clue(task, part, cases, outputs):
+    """Weights that are no mean."""
+    case, got = cases[0], outputs[0]
+    if part != "attn_weights":
+        return None
+    columns, rows = got.double().sum(-2), got.double().sum(-1)
+    if close(rows, torch.ones_like(rows), 1e-3):
+        return "some of attn_weights are negative" if (got < -1e-6).any() else None
+    if close(columns, torch.ones_like(columns), 1e-3):
+        return "the columns of attn_weights sum to 1; its rows should (dim=-1)"
+    worst = rows.flatten()[(rows - 1).abs().argmax()]
+    return f"the rows of attn_weights do not sum to 1 ({case.words}: one sums to {number(worst)})"
+
+
+def hidden_clue(task, part, cases, outputs):
+    """Weight on keys that the mask hides."""
+    case, got = cases[0], outputs[0]
+    if part == "attn_weights" and case.mask is not None:
+        hidden = got[~case.mask.expand_as(got)]
+        if hidden.isfinite().all() and hidden.abs().max() > 1e-4:
+            return f"keys that the mask hides still get weight, up to {number(hidden.abs().max())}"
+    return None
+
+
+# ---------------------------------------------------------------- places
+
+
+def order_clue(task, part, cases, outputs):
+    """The right numbers in other places."""
+    plain = [(c, got) for c, got in zip(cases, outputs, strict=True) if c.plain]
+    pairs = [(task.right(c)[part], got, max(c.tolerance, 1e-5)) for c, got in plain]
+    if all(close(got, right, 1e-3) for right, got, _ in pairs):
+        return None
+    if all(close(got.mT, right, tolerance) for right, got, tolerance in pairs):
+        return f"`{part}` is transposed"
+    if any(got.shape != right.shape for right, got, _ in pairs):
+        return None
+    for dim, words in ((-1, "within their row"), (-2, "within their column"), (None, "in the tensor")):
+        if all(close(_in_order(got, dim), _in_order(right, dim), tolerance) for right, got, tolerance in pairs):
+            return f"the numbers of {part} are right, but {words} they stand in other places"
+    return None
+
+
+def _in_order(numbers, dim):
+    return numbers.double().flatten().sort().values if dim is None else numbers.double().sort(dim).values
+
+
+def leak_clue(task, part, cases, outputs):
+    """Does the answer for one sequence, or one token, depend on what it must not see? In the first wrong case."""
+    for words, changed, kept in cases[0].independent():
+        before, after = task.call(cases[0])[part], task.call(changed)[part]
+        if before.shape == task.right(cases[0])[part].shape and not close(before[kept], after[kept], 1e-5):
+            return words
+    return None
