@@ -71,7 +71,7 @@ notebooks: .venv/.reader ## write each chapter as .ipynb too, where there is non
 # ------------------------------------------------------------------ checks
 
 test: .venv/.developer book lint ## build the book, then run every test
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.developer ## check the Python of code, tests and chapters with ruff
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

@@ -114,6 +114,20 @@ def run_all(page):
     )
 
 
+def peak_memory(page):
+    """Bytes that the kernel of the notebook in front has taken at most."""
+    peak = in_lab(
+        page,
+        """async app => {
+        const { kernel } = app.shell.currentWidget.context.sessionContext.session;
+        const user_expressions = { peak: "__import__('resource').getrusage(0).ru_maxrss" };
+        const reply = await kernel.requestExecute({ code: '', user_expressions }).done;
+        return reply.content.user_expressions.peak.data['text/plain'];
+        }""",
+    )
+    return int(peak) * (1 if sys.platform == "darwin" else 1024)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS)
 def test_run_all_is_clean(path, open_notebook):
     page = open_notebook(path)
@@ -130,6 +144,9 @@ def test_run_all_is_clean(path, open_notebook):
         arg=figures,
         timeout=10_000,
     )
+    limit = int(re.search(r"memory: \{.*limit: (\d+)G\}", (ROOT / "chapters/teach.md").read_text("utf-8"))[1])
+    server = 150e6
+    assert 100e6 < peak_memory(page) < 1e9 * limit - server, "more than the page for teachers asks for"
 
 
 def test_a_slider_is_alive_and_follows_the_theme_and_the_list(open_notebook):
