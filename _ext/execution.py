@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from jupyter_cache import get_cache
+from myst_nb.core.execute.cache import NotebookClientCache
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,19 @@ def remember_fresh(app, exception):
             (cache_path / "code-digests.json").write_text(json.dumps(app.code_digests, indent=1))
 
 
+def keep_outputs_of_cached_runs():
+    """MyST-NB writes a chapter's notebook for download without its outputs when they come from the cache."""
+    start_client = NotebookClientCache.start_client
+
+    def start_and_keep(client):
+        to_be_written = client.notebook
+        start_client(client)
+        if client.notebook is not to_be_written:
+            to_be_written.update(client.notebook)
+
+    NotebookClientCache.start_client = start_and_keep
+
+
 def show_progress(app, docname, source):
     elapsed = time.monotonic() - app.book_started
     app.book_read = getattr(app, "book_read", 0) + 1
@@ -96,6 +110,7 @@ def without_thebe(app, config):
 
 
 def setup(app):
+    keep_outputs_of_cached_runs()
     app.connect("config-inited", without_thebe, priority=900)
     app.book_started = time.monotonic()
     app.connect("env-get-outdated", forget_stale)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -162,6 +163,12 @@ def test_a_second_build_executes_nothing_and_a_change_under_code_only_what_depen
     assert code == 0 and executed(log) == ["other", "page"], log[-2000:]
 
     assert executed(book.build()[1]) == []
+
+    # Read anew, but not executed: the notebook for download keeps its outputs.
+    (book.folder / "chapters/page.md").touch()
+    assert executed(book.build()[1]) == []
+    download = nbformat.read(book.folder / "_build/html/_sources/chapters/page.ipynb", as_version=4)
+    assert all(cell.outputs or cell.execution_count for cell in download.cells if cell.cell_type == "code")
 
     # figures.py is not imported by any page; claims.py imports explore.py, and the page imports claims.py.
     (book.folder / "code/figures.py").write_text("# nobody reads this\n")

@@ -231,7 +231,7 @@ def test_the_download_is_executed_and_says_kindly_what_is_missing_elsewhere(path
         exec(cells[0].source, {})
 
 
-@pytest.mark.parametrize("path", ["index", DOT_PRODUCT, "chapters/4-1-1-why-weight-matrices"])
+@pytest.mark.parametrize("path", ["index", DOT_PRODUCT, "chapters/3-2-1-queries-and-keys"])
 def test_the_download_runs_in_its_folder_with_live_figures(path, site, book_copy):
     """Without JupyterLab and jupytext: what plain Jupyter and VS Code do. Two of the three train on the page."""
     done, notebook = execute(downloaded(site, path), (book_copy / path).parent)
