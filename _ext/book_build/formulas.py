@@ -8,7 +8,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.errors import ExtensionError
 
-SCRIPT = Path(__file__).with_name("prerender_math.mjs")
+SCRIPT = Path(__file__).with_name("formulas.mjs")
 
 
 def _package_folder(name):
@@ -68,4 +68,3 @@ def setup(app):
     app.connect("builder-inited", start)
     app.connect("doctree-resolved", render_page)
     app.connect("build-finished", stop)
-    return {"parallel_read_safe": False}

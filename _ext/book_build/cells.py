@@ -27,4 +27,3 @@ def name_and_check(app, doctree):
 
 def setup(app):
     app.connect("doctree-read", name_and_check)
-    return {"parallel_read_safe": True}

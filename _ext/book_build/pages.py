@@ -106,4 +106,3 @@ def setup(app):
     app.connect("config-inited", configure, priority=950)  # after _toc.yml was read
     app.connect("builder-inited", mend_all)
     app.connect("doctree-resolved", absolute_links)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

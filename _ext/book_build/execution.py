@@ -116,4 +116,3 @@ def setup(app):
     app.connect("env-get-outdated", forget_stale)
     app.connect("source-read", show_progress)
     app.connect("build-finished", remember_fresh)
-    return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -9,7 +9,7 @@ import html
 import json
 import re
 
-from cells import cells
+from book_build.cells import cells
 from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -129,4 +129,3 @@ def setup(app):
     app.connect("env-purge-doc", forget)
     app.connect("env-updated", pages_to_rewrite)
     app.connect("doctree-resolved", fill)
-    return {"version": "1", "parallel_read_safe": False}
