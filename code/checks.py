@@ -7,7 +7,7 @@
     check_multi_head(cls)  cls(d_in, d_out, context_length, dropout, num_heads, qkv_bias=False)(x) -> context
 
 Each returns a `Check`: true when all is well, and its `str` is the answer. How it finds out: your numbers are compared
-with those of the formula and, where they differ, with those of the formula done wrong in many ways (mistakes.py).
+with those of the formula and, where they differ, with those of the formula done wrong in many ways (judging/).
 """
 
 import functools
@@ -20,14 +20,11 @@ from dataclasses import replace
 import torch
 import torch.nn as nn
 
-import clues
-import judge
-import judge_heads
-import mistakes
 from attention import attention
-from cases import SIZES, attention_cases, friendly_cases, heads_cases, mask_cases
-from judge import Task, Wrong
-from mistakes import INF
+from judging import clues, heads, mistakes, run
+from judging.cases import SIZES, attention_cases, friendly_cases, heads_cases, mask_cases
+from judging.mistakes import INF
+from judging.run import Task, Wrong
 
 
 class Check:
@@ -81,14 +78,14 @@ def _answers(judged):
 def _function(fn, signature, args, options=None):
     if isinstance(fn, type):
         raise Wrong(f"`{fn.__name__}` is a class; pass a function, or one object of that class that can be called.")
-    judge.callable_as(fn, signature, args, options)
+    run.callable_as(fn, signature, args, options)
 
 
 def _gradients(task, cases, names):
     for case in cases:
         live = replace(case, **{name: getattr(case, name).detach().clone().requires_grad_() for name in names})
         leaves = {name: (getattr(live, name),) * 2 for name in names}
-        judge.gradients(live, task.right(live), functools.partial(task.call, live), leaves)
+        run.gradients(live, task.right(live), functools.partial(task.call, live), leaves)
 
 
 # ---------------------------------------------------------------- the five checks
@@ -132,7 +129,7 @@ def _check_products(fn, scale, scaled, factor_clue, words):
         return then(attn_scores) if then else attn_scores
 
     task = Task(
-        call=lambda case: {"attn_scores": judge.tensor(judge.call(fn, case.query, case.key), "attn_scores")},
+        call=lambda case: {"attn_scores": run.tensor(run.call(fn, case.query, case.key), "attn_scores")},
         right=lambda case: {"attn_scores": scale(case.query @ case.key.mT, case, case.query.shape[-1])},
         guess=guess,
         known=mistakes.mistakes(["roles", "product"])
@@ -142,7 +139,7 @@ def _check_products(fn, scale, scaled, factor_clue, words):
         clues=[clues.order_clue],
     )
     cases = [case for case in attention_cases() if case.mask is None and case.scale is None and not case.explicit]
-    judge.examine(task, cases, friendly_cases())
+    run.examine(task, cases, friendly_cases())
     _gradients(task, cases, ["query", "key"])
     return f"attn_scores is {words} in {len(cases)} cases, and its gradient is right too."
 
@@ -153,7 +150,7 @@ def check_mask(fn):
     _function(fn, "attn_scores, mask", (None, None))
 
     def call(case):
-        got = judge.tensor(judge.call(fn, case.scores, case.mask), "attn_scores")
+        got = run.tensor(run.call(fn, case.scores, case.mask), "attn_scores")
         # Any number that no real score comes near does the work of -inf.
         return {"attn_scores": got.masked_fill(got <= -5e3, -INF) if got.is_floating_point() else got}
 
@@ -176,7 +173,7 @@ def check_mask(fn):
         clues=[],
     )
     cases = mask_cases()
-    judge.examine(task, cases, [])
+    run.examine(task, cases, [])
     _gradients(task, cases, ["scores"])
     return (
         f"Hidden scores are as good as -inf, and visible ones untouched, in {len(cases)} cases, and the gradient is "
@@ -198,7 +195,7 @@ def check_attention(fn):
     def call(case):
         options = {"mask": case.mask, "scale": case.scale}
         options = {name: value for name, value in options.items() if value is not None or case.explicit}
-        return judge.pair(judge.call(fn, case.query, case.key, case.value, **options), right(case), case)
+        return run.pair(run.call(fn, case.query, case.key, case.value, **options), right(case), case)
 
     task = Task(
         call=call,
@@ -219,7 +216,7 @@ def check_attention(fn):
         ],
     )
     cases = attention_cases()
-    judge.examine(task, cases, friendly_cases())
+    run.examine(task, cases, friendly_cases())
     _gradients(task, [case for case in cases if not case.large], ["query", "key", "value"])
     return (
         f"context and attn_weights agree with the formula in {len(cases)} cases (unequal lengths and widths, batch and "
@@ -233,11 +230,11 @@ def check_multi_head(cls):
     if isinstance(cls, nn.Module):
         raise Wrong(f"This is a module already made; pass the class itself, check_multi_head({type(cls).__name__}).")
     signature = "d_in, d_out, context_length, dropout, num_heads, qkv_bias=False"
-    judge.callable_as(cls, signature, (1,) * 5)
-    judge.callable_as(cls, signature, (1,) * 5, {"qkv_bias": False})
-    judge_heads.examine(cls, judge_heads.forward)
-    if "need_weights" in inspect.signature(judge_heads.build(cls, heads_cases()[0]).forward).parameters:
-        judge_heads.examine(cls, judge_heads.forward_with_weights)
+    run.callable_as(cls, signature, (1,) * 5)
+    run.callable_as(cls, signature, (1,) * 5, {"qkv_bias": False})
+    heads.examine(cls, heads.forward)
+    if "need_weights" in inspect.signature(heads.build(cls, heads_cases()[0]).forward).parameters:
+        heads.examine(cls, heads.forward_with_weights)
     try:
         cls(12, 10, 7, 0.0, 3)
     except Exception:  # whatever it raises, the reader is warned

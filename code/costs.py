@@ -7,7 +7,7 @@ import time
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from figures import FAINT, KEY, QUERY
+from drawing import FAINT, KEY, QUERY
 
 # torch's profiler announces every start on stderr; it reads this once, when it first starts.
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")

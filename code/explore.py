@@ -24,13 +24,14 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from drawing.palette import INK
+from page.subscripts import with_subscripts
+
 # Load Jupyter's backend now: inside `rc_context` it would forget to show a reader's own figures by themselves.
 plt.switch_backend(matplotlib.get_backend())
 
 MOST_FRAMES = 400
 
-# Drawn in this colour, shown in the reader's text colour, whatever the theme (see `_to_svg`).
-INK = "#010203"
 FONTS = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', 'PingFang SC', "
     "'Microsoft YaHei', 'Noto Sans CJK SC', 'Noto Sans SC', 'Droid Sans Fallback', sans-serif"
@@ -153,11 +154,6 @@ def _to_svg(figure):
 
 def _words(value):
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def with_subscripts(text):
-    """Text as HTML, a letter after an underscore lowered: "d_k" -> "d<sub>k</sub>"."""
-    return re.sub(r"(?<![A-Za-z])([A-Za-z])_([A-Za-z])(?![A-Za-z])", r"\1<sub>\2</sub>", html.escape(text))
 
 
 # ---------------------------------------------------------------- the static page

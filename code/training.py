@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch.func import functional_call, stack_module_state, vmap
 
 from attention import attention, causal_mask
-from progress import progress_bar
+from page import progress_bar
 
 THREADS = (
     1  # sums round in the same way only with the same number; and two threads wait for each other on a busy machine

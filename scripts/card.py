@@ -12,7 +12,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyBboxPatch
 
-from figures import KEY, QUERY, VALUE
+from drawing import KEY, QUERY, VALUE
 from training import OneHead, train
 from words import ARTICLE_TOKENS, NUM_TOKENS, VOCABULARY, WHOLE_WORDS, encode, whole_words
 

@@ -159,7 +159,7 @@ def draw(step):
     import matplotlib.pyplot as plt
     import torch
 
-    from figures import WEIGHT, heatmap
+    from drawing import WEIGHT, heatmap
 
     scores = torch.randn(16, 16, generator=torch.Generator().manual_seed(0)) * step / 10
     weights = scores.masked_fill(torch.ones(16, 16).triu(1) > 0, -torch.inf).softmax(dim=-1)

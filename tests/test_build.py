@@ -24,8 +24,8 @@ kernelspec: {name: python3, display_name: Python 3}
 SETUP = """import sys
 sys.path.insert(0, "../code")
 import matplotlib.pyplot as plt
-from claims import claim
 from explore import explore
+from page import claim
 """
 DRAW = """def draw(n):
     figure, ax = plt.subplots(figsize=(2, 2))
@@ -158,7 +158,10 @@ def test_claims_reach_the_ledger_their_links_and_each_other_page(book):
 
 
 def test_a_second_build_executes_nothing_and_a_change_under_code_only_what_depends_on_it(book):
-    book.page(HEADER + cell('import sys\nsys.path.insert(0, "../code")\nimport thread\nthread.LEVELS[0][1]\n'), "other")
+    book.page(
+        HEADER + cell('import sys\nsys.path.insert(0, "../code")\nfrom page.thread import LEVELS\nLEVELS[0][1]\n'),
+        "other",
+    )
     code, log = book.build()
     assert code == 0 and executed(log) == ["other", "page"], log[-2000:]
 
@@ -170,8 +173,8 @@ def test_a_second_build_executes_nothing_and_a_change_under_code_only_what_depen
     download = nbformat.read(book.folder / "_build/html/_sources/chapters/page.ipynb", as_version=4)
     assert all(cell.outputs or cell.execution_count for cell in download.cells if cell.cell_type == "code")
 
-    # figures.py is not imported by any page; claims.py imports explore.py, and the page imports claims.py.
-    (book.folder / "code/figures.py").write_text("# nobody reads this\n")
+    # No page imports costs.py; explore.py is imported by one of the two.
+    (book.folder / "code/costs.py").write_text("# nobody reads this\n")
     assert executed(book.build()[1]) == []
 
     explore = book.folder / "code/explore.py"
@@ -182,7 +185,7 @@ def test_a_second_build_executes_nothing_and_a_change_under_code_only_what_depen
     assert book.html() != before
 
     # A failed run is not remembered as done.
-    thread = book.folder / "code/thread.py"
+    thread = book.folder / "code/page/thread.py"
     good = thread.read_text("utf-8")
     thread.write_text(good + "\n1 / 0\n", "utf-8")
     assert book.build()[0] != 0

@@ -1,6 +1,7 @@
 """Every chapter has its beats, in the source: question, prediction, figure, claim, exercises, next question."""
 
 import ast
+import graphlib
 import re
 import tomllib
 from pathlib import Path
@@ -122,15 +123,58 @@ def test_the_ledger_has_every_claim(site):
     assert set(re.findall(r"#claim-([a-z0-9-]+)", ledger)) == claims
 
 
+# What each module or folder of code/ may import of the others. Chapters import any of them, and none imports a chapter.
+ARROWS = {
+    "attention": set(),
+    "drawing": set(),
+    "page": set(),
+    "words": set(),
+    "explore": {"drawing", "page"},
+    "judging": {"attention"},
+    "checks": {"attention", "judging"},
+    "address_book": {"attention"},
+    "training": {"attention", "page"},
+    "experiments": {"address_book", "training", "words"},
+    "costs": {"drawing"},
+    "real_model": {"attention"},
+    "nano_e5": {"real_model"},
+}
+
+
+def imported(file):
+    tree = ast.walk(ast.parse(file.read_text("utf-8")))
+    nodes = [node for node in tree if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {
+        name
+        for node in nodes
+        for name in ([a.name for a in node.names] if isinstance(node, ast.Import) else [node.module])
+    }
+
+
 def test_arrows_run_one_way():
-    allowed = {"attention": {"torch"}, "explore": {"matplotlib", "ipywidgets", "html", "json", "io", "os", "re"}}
-    for module in allowed:
-        text = (ROOT / f"code/{module}.py").read_text("utf-8")
-        own = {p.stem for p in (ROOT / "code").glob("*.py")}
-        imported = set(re.findall(r"^\s*(?:from|import) (\w+)", text, flags=re.M))
-        assert not imported & own, f"{module} imports {imported & own}"
+    list(graphlib.TopologicalSorter(ARROWS).static_order())  # raises if they run in a circle
+    files = {name: [*(ROOT / "code").glob(f"{name}.py"), *(ROOT / "code").glob(f"{name}/*.py")] for name in ARROWS}
+    assert sorted(file for each in files.values() for file in each) == sorted((ROOT / "code").rglob("*.py"))
+    for name, own in files.items():
+        used = {module.partition(".")[0] for file in own for module in imported(file)} & ARROWS.keys() - {name}
+        assert used <= ARROWS[name], f"{name} imports {used - ARROWS[name]}"
+
+
+def test_no_circle_inside_a_folder():
+    for folder in ("drawing", "judging", "page"):
+        files = {f"{folder}.{file.stem}": file for file in (ROOT / "code" / folder).glob("[!_]*.py")}
+        inner = {}
+        for name, file in files.items():
+            text = file.read_text("utf-8")
+            whole = re.findall(rf"^from {folder} import (.*)$", text, flags=re.M)
+            parts = {f"{folder}.{part.strip()}" for line in whole for part in line.split(",")}
+            inner[name] = (imported(file) | parts) & files.keys()
+        list(graphlib.TopologicalSorter(inner).static_order())
+
+
+def test_attention_imports_torch_alone():
     text = (ROOT / "code/attention.py").read_text("utf-8")
-    assert set(re.findall(r"^(?:from|import) (\w+)", text, flags=re.M)) == {"torch"}
+    assert imported(ROOT / "code/attention.py") <= {"torch", "torch.nn", "torch.nn.functional"}
     assert len(text.splitlines()) < 150
 
 

@@ -9,11 +9,9 @@ import pytest
 import torch
 
 import checks
-import judge
-import judge_heads
-import mistakes
 from attention import MultiHeadAttention, attention
-from cases import attention_cases, heads_cases
+from judging import heads, mistakes, run
+from judging.cases import attention_cases, heads_cases
 
 HERE = Path(__file__).parent
 
@@ -51,7 +49,7 @@ def test_guesses_start_from_the_formula():
         assert mistakes.close(weights, attn_weights, case.tolerance)
         assert mistakes.close(mixed, context, case.tolerance)
     for case in heads_cases():
-        context, attn_weights = judge_heads.build(MultiHeadAttention, case)(case.x, need_weights=True)
+        context, attn_weights = heads.build(MultiHeadAttention, case)(case.x, need_weights=True)
         weights, mixed = mistakes.heads_formula(case)
         assert mistakes.close(weights, attn_weights, case.tolerance)
         assert mistakes.close(mixed, context, case.tolerance)
@@ -219,9 +217,9 @@ def test_two_mistakes_are_two_sentences():
 
 
 def test_numbers_are_written_for_people():
-    assert judge.number(float("nan")) == "NaN"
-    assert judge.number(-0.5) == "−0.5"
-    assert judge.number(1e-41) == "0"
+    assert run.number(float("nan")) == "NaN"
+    assert run.number(-0.5) == "−0.5"
+    assert run.number(1e-41) == "0"
 
 
 def test_the_table_in_the_docs_is_what_the_command_prints():

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from claims import claim
-from thread import LEVELS, you_are_here
+from page import claim, you_are_here
+from page.thread import LEVELS
 
 GOOD = {
     "section": "3.2",

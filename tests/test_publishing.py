@@ -181,10 +181,11 @@ def test_the_map_of_the_folders_is_whole():
         path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in made and "cache" not in path.name
     } - {".git", ".hypothesis"}
     assert [folder for folder in sorted(tracked - {"code"}) if f"{folder}/" not in named] == []
-    modules = {path.name for path in (ROOT / "code").glob("*.py")}
-    assert modules == {name.removeprefix("code/") for name in named if name.removeprefix("code/") in modules}
+    inside = {path.name for path in (ROOT / "code").glob("*.py")}
+    inside |= {f"{path.parent.name}/" for path in (ROOT / "code").glob("*/__init__.py")}
+    assert inside == {name.removeprefix("code/") for name in named if name.removeprefix("code/") in inside}
     for name in (name for name in named if re.search(r"[./]", name)):
-        where = [ROOT, ROOT / "code", ROOT / "scripts", ROOT / "docs"]
+        where = [ROOT, ROOT / "code", ROOT / "code/drawing", ROOT / "scripts", ROOT / "docs"]
         assert any(list(folder.glob(name.rstrip("/"))) for folder in where), f"there is no {name}"
 
 

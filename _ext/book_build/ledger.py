@@ -1,7 +1,7 @@
 """Collect the claims that chapters measure, link to them, print the ledger, and see that nothing is missing.
 
-A claim's cell ends in `claim(...)` (code/claims.py). A link to #claim-<name> anywhere in the book gets the measured
-number; the directive {ledger} lists all claims.
+A claim's cell ends in `claim(...)` (code/page/claims.py). A link to #claim-<name> anywhere in the book gets the
+measured number; the directive {ledger} lists all claims.
 """
 
 import ast
@@ -9,10 +9,11 @@ import html
 import json
 import re
 
-from book_build.cells import cells
 from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from book_build.cells import cells
 
 logger = logging.getLogger(__name__)
 

@@ -1,29 +1,11 @@
-"""The drawings that several chapters share, in one palette. Words that readers see are arguments."""
+"""Numbers on axes: the plots that several chapters share. Words that readers see are arguments."""
 
 import re
 
 import matplotlib.pyplot as plt
-from matplotlib.colors import LinearSegmentedColormap, to_rgba
+import numpy as np
 
-# One colour each through the whole book (assets/book.css has them for the prose), told apart by colour-blind
-# readers, and middling in lightness so that they stand out on white and on black.
-QUERY, KEY, VALUE = "#0072b2", "#d55e00", "#009e73"
-SCORE, WEIGHT, CONTEXT = "#aa4499", "#b57a00", "#6b7a8f"
-FAINT = "#8888887f"
-
-WIDTH = 5.2  # inches: text of size 10 is still readable when a phone shows the figure 350 pixels wide
-
-
-def tint(colour):
-    """From nothing to `colour`: zero lets the page shine through, so heat maps suit light and dark."""
-    return LinearSegmentedColormap.from_list("tint", [to_rgba(colour, 0), to_rgba(colour, 1)])
-
-
-def two_sided(colour):
-    """Below zero grey, above zero `colour`, zero transparent."""
-    grey, full = to_rgba("#777777"), to_rgba(colour)
-    stops = [(0, grey), (0.5, (*grey[:3], 0)), (0.5, (*full[:3], 0)), (1, full)]
-    return LinearSegmentedColormap.from_list("two_sided", stops)
+from drawing.palette import FAINT, INK, WEIGHT, WIDTH, tint, two_sided
 
 
 def heatmap(ax, matrix, *, colour, rows=None, columns=None, title="", vmax=None, signed=False, numbers=None):
@@ -128,3 +110,21 @@ def seed_dots(ax, groups, *, colour, what):
 def spread(values):
     """Mean ± standard deviation of a tensor, in words: "0.66 ± 0.15"."""
     return f"{values.mean():.2f} ± {values.std():.2f}"
+
+
+def empty_maps(rows, columns, titles):
+    """Maps side by side over the same rows, still empty: a slider then sets only the numbers, which is quick.
+
+    rows: tokens. columns: the tokens of each map. Returns: the figure and each map's image, for `set_data`.
+    """
+    figure, axes = plt.subplots(1, len(columns), figsize=(WIDTH, 3.3), sharey=True)
+    figure.subplots_adjust(0.2, 0.3, 0.99, 0.91, wspace=0.06)
+    for ax, tokens, title in zip(axes, columns, titles, strict=True):
+        heatmap(ax, np.zeros((len(rows), len(tokens))), colour=WEIGHT, rows=rows, columns=tokens, title=title, vmax=1)
+        ax.tick_params(axis="x", rotation=90)
+    return figure, [ax.images[0] for ax in axes]
+
+
+def outline(ax, row, column):
+    """A frame around one cell of a heat map."""
+    ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, color=INK))

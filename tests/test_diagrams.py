@@ -1,12 +1,12 @@
-"""The drawings of code/flow.py: every shape and word is on them, inside the figure, and nothing overlaps."""
+"""The diagrams of code/drawing/: every shape and word is on them, inside the figure, and nothing overlaps."""
 
 import itertools
 
 import matplotlib.pyplot as plt
 import pytest
 
+from drawing.diagrams import PLACES, flow, product
 from explore import frame
-from flow import PLACES, flow, product
 from words import ARTICLE_SENTENCE, ARTICLE_TOKENS
 
 STEPS = ("split", "embed", "place", "add", "project", "score", "softmax", "mix")

@@ -1,6 +1,6 @@
 """A small table of measurements, the same in Jupyter and on the page."""
 
-from explore import with_subscripts
+from page.subscripts import with_subscripts
 
 
 def table(heads, rows):

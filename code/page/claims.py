@@ -4,7 +4,7 @@ import html
 import json
 import re
 
-from explore import with_subscripts
+from page.subscripts import with_subscripts
 
 
 def claim(name, *, section, says, verdict, number):

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import linecache
+import os
 import re
 import sysconfig
 import traceback
@@ -11,14 +12,12 @@ from pathlib import Path
 
 import torch
 
-import mistakes
-from clues import number
-from mistakes import close
+from judging import mistakes
+from judging.clues import number
+from judging.mistakes import close
 
-OURS = {
-    str(Path(__file__).with_name(f"{name}.py"))
-    for name in ("judge", "judge_heads", "clues", "mistakes", "cases", "checks", "attention")
-}
+HERE = Path(__file__).parent
+OURS = (f"{HERE}{os.sep}", str(HERE.with_name("checks.py")), str(HERE.with_name("attention.py")))
 LIBRARIES = (
     str(Path(torch.__file__).parents[1]),
     sysconfig.get_path("stdlib"),
@@ -107,7 +106,7 @@ def own_frames(error):
     return [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename not in OURS and not frame.filename.startswith(LIBRARIES)
+        if not frame.filename.startswith((*OURS, *LIBRARIES))
     ]
 
 

@@ -1,10 +1,11 @@
-"""Two drawings of shapes: the way from text to context, and a product of two matrices. Words are arguments."""
+"""Boxes, arrows and cards: diagrams of shapes and of computations. Words that readers see are arguments."""
+
+import textwrap
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from explore import INK
-from figures import CONTEXT, FAINT, KEY, QUERY, SCORE, VALUE, WEIGHT, WIDTH
+from drawing.palette import CONTEXT, FAINT, INK, KEY, QUERY, SCORE, VALUE, WEIGHT, WIDTH
 
 HEIGHT = 8.1  # inches
 # name: (centre x, centre y, colour); the boxes of the figure, in inches from its lower left corner
@@ -117,3 +118,67 @@ def product(factors, *, colours, names, words):
         x += width + 0.7
     ax.text(WIDTH / 2, 0.17, words, ha="center", va="center")
     return figure
+
+
+def there_and_back(boxes, links):
+    """Boxes of a computation: the upper number runs forwards, the lower one, in italics, backwards.
+
+    boxes: {name: (column, row, upper, lower)}, four columns, row 0 on top of row 1. links: [(name, name)], a box and
+    one to its right, in the same row or the row above. Returns the figure.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 2.5))
+    figure.subplots_adjust(0, 0, 1, 1)
+    ax.set(xlim=(0, WIDTH), ylim=(-0.05, 2.45))
+    ax.axis("off")
+    at = {name: (0.55 + 1.35 * column, 1.5 - 1.1 * row) for name, (column, row, *_) in boxes.items()}
+    centre = {"ha": "center", "va": "center"}
+    for name, (_, _, upper, lower) in boxes.items():
+        x, y = at[name]
+        ax.text(x, y + 0.54, name, weight="bold", **centre)
+        ax.text(x, y + 0.2, f"{upper:.2f}", **centre)
+        ax.text(x, y - 0.14, f"{round(lower, 3) + 0.0:+.3f}", color=CONTEXT, style="italic", **centre)
+        ax.add_patch(plt.Rectangle((x - 0.42, y - 0.32), 0.84, 0.74, fc="none", ec=FAINT))
+    forth = {"arrowstyle": "-|>", "color": INK, "lw": 1}
+    back = {"arrowstyle": "-|>", "color": CONTEXT, "lw": 1, "ls": (0, (3, 2))}
+    for start, end in links:
+        (a, low), (b, high) = at[start], at[end]
+        edges = ((a + 0.44, b - 0.44), (low + 0.2, high + 0.2), (low - 0.14, high - 0.14))
+        if low != high:  # into the box from below
+            edges = ((a + 0.45, b - 0.15), (low + 0.3, high - 0.37), (low + 0.05, high - 0.37))
+        (left, right), (from_y, to_y), (back_to_y, back_from_y) = edges
+        ax.annotate("", (right, to_y), (left, from_y), arrowprops=forth)
+        ax.annotate("", (left, back_to_y), (right, back_from_y), arrowprops=back)
+    return figure
+
+
+def arrays_as_cards(rows, *, heads_inside="", message=""):
+    """One line an array: its name, a card of rows × columns for each head, its shape.
+
+    rows: [(name, shape, colour)], shapes (batch, tokens, width) or (batch, heads, tokens, width).
+    heads_inside: the name of the array that is still (batch, tokens, heads, width): its cards touch.
+    message: words to show instead. Returns the figure.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 5.5))
+    figure.subplots_adjust(0, 0, 1, 1)
+    ax.set(xlim=(0, WIDTH), ylim=(5.5, 0))
+    ax.axis("off")
+    ax.text(0.3, 1.2, textwrap.fill(message, 46), family="monospace", linespacing=1.6)
+    cell = 0.105  # inches
+    for i, (name, shape, colour) in enumerate(rows):
+        y = 0.36 + 0.68 * i
+        ax.text(0.05, y, name, va="center", color=colour, weight="bold", fontsize=9.5)
+        ax.text(WIDTH - 0.05, y, " × ".join(map(str, shape)), ha="right", va="center")
+        _, heads, tokens, width = (shape[0], 1, *shape[1:]) if len(shape) == 3 else shape
+        if name == heads_inside:
+            tokens, heads = heads, tokens
+        for head in range(heads):
+            left = 1.62 + head * (width * cell + (0 if name == heads_inside else 0.09))
+            _card(ax, left, y - tokens * cell / 2, tokens, width, cell, colour)
+    return figure
+
+
+def _card(ax, x, y, rows, columns, cell, colour):
+    right, low = x + columns * cell, y + rows * cell
+    ax.vlines([x + n * cell for n in range(1, columns)], y, low, color=FAINT, lw=0.5)
+    ax.hlines([y + n * cell for n in range(1, rows)], x, right, color=FAINT, lw=0.5)
+    ax.plot([x, right, right, x, x], [y, y, low, low, y], color=colour, lw=1.1)

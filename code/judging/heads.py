@@ -7,23 +7,21 @@ from dataclasses import replace
 import torch
 import torch.nn as nn
 
-import clues
-import judge
-import mistakes
 from attention import MultiHeadAttention, causal_mask
-from cases import dropout_case, friendly_heads_cases, heads_cases
-from judge import Crash, Task, Wrong
-from mistakes import close
+from judging import clues, mistakes, run
+from judging.cases import dropout_case, friendly_heads_cases, heads_cases
+from judging.mistakes import close
+from judging.run import Crash, Task, Wrong
 
 
 def forward(module, case):
-    return {"context": judge.tensor(judge.call(module, case.x), f"forward(x), with {case.words},")}
+    return {"context": run.tensor(run.call(module, case.x), f"forward(x), with {case.words},")}
 
 
 def forward_with_weights(module, case):
     attn_weights, context = mistakes.heads_formula(case)
     right = {"attn_weights": attn_weights, "context": context}
-    return judge.pair(judge.call(module, case.x, need_weights=True), right, case)
+    return run.pair(run.call(module, case.x, need_weights=True), right, case)
 
 
 def examine(cls, forward):
@@ -46,7 +44,7 @@ def examine(cls, forward):
     cases = heads_cases()
     if forward is forward_with_weights:
         cases = [replace(case, words=f"need_weights=True, {case.words}") for case in cases]
-    judge.examine(task, cases, friendly_heads_cases())
+    run.examine(task, cases, friendly_heads_cases())
     _check_memory(task, build(cls, cases[0]), forward, cases[0])
     for case in cases:
         if not case.large:
@@ -55,7 +53,7 @@ def examine(cls, forward):
             theirs_by_name = dict(theirs.named_parameters())
             leaves = {name: (leaf, theirs_by_name[name]) for name, leaf in ours.named_parameters()}
             call = functools.partial(forward, theirs, live)
-            judge.gradients(live, forward(ours, live), call, {"x": (live.x, live.x), **leaves})
+            run.gradients(live, forward(ours, live), call, {"x": (live.x, live.x), **leaves})
     _check_dropout(cls, forward)
 
 
@@ -70,7 +68,7 @@ def _check_memory(task, module, forward, case):
             got = forward(module, part)
         except Crash as crash:
             raise Wrong(f"{again} raises {crash}: {keeps}") from None
-        if words := judge.wrong_part(task, part, got):
+        if words := run.wrong_part(task, part, got):
             raise Wrong(f"{again} gives another {words}: {keeps}")
         before = tokens
 
@@ -98,7 +96,7 @@ def _check_dropout(cls, forward):
         first = forward(module.train(), case)["context"]
     except Crash as crash:
         raise Wrong(f"{lead} it raises {crash}.") from None
-    judge.way_back(first, "context", list(module.parameters()), case)
+    run.way_back(first, "context", list(module.parameters()), case)
     with torch.no_grad():
         module.out_proj.weight.copy_(torch.eye(case.d_out))
         module.out_proj.bias.zero_()
@@ -163,10 +161,10 @@ def build(cls, case):
     except NotImplementedError:
         raise Wrong("Nothing is written in __init__ yet: your turn.") from None
     except Exception as error:
-        name, line = getattr(cls, "__name__", "the class"), judge.own_line(error, ", at ")
-        raise Crash(f"{name}{case.arguments} raises {type(error).__name__}: {judge.first_line(error)}{line}") from None
+        name, line = getattr(cls, "__name__", "the class"), run.own_line(error, ", at ")
+        raise Crash(f"{name}{case.arguments} raises {type(error).__name__}: {run.first_line(error)}{line}") from None
     if not isinstance(module, nn.Module):
-        raise Wrong(f"The class must inherit from nn.Module; what it makes is {judge.a(module)}.")
+        raise Wrong(f"The class must inherit from nn.Module; what it makes is {run.a(module)}.")
     if "_parameters" not in vars(module):
         raise Wrong("There is nothing in it yet: call super().__init__() first in __init__, and then make the layers.")
     for where, inner in module.named_modules():

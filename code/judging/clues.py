@@ -1,13 +1,13 @@
 """What can be said of a reader's numbers when no known mistake gives them exactly.
 
-A clue takes (task, part, cases, outputs): a judge.Task, the part that is wrong, the cases that ran, the wrong ones
+A clue takes (task, part, cases, outputs): a run.Task, the part that is wrong, the cases that ran, the wrong ones
 first, and the reader's tensor for each. It returns words that are true of these numbers, or None.
 """
 
 import torch
 
-import mistakes
-from mistakes import close
+from judging import mistakes
+from judging.mistakes import close
 
 
 def number(value, digits=4):

@@ -1,0 +1,27 @@
+"""What every chapter draws with. `drawing.diagrams` and `drawing.heads` have the larger pictures of single chapters."""
+
+from drawing.palette import CONTEXT, FAINT, INK, KEY, QUERY, SCORE, VALUE, WEIGHT, WIDTH, tint, two_sided
+from drawing.plots import arrow, dots, empty_maps, heatmap, outline, plane, seed_dots, spread, token_bars
+
+__all__ = [
+    "CONTEXT",
+    "FAINT",
+    "INK",
+    "KEY",
+    "QUERY",
+    "SCORE",
+    "VALUE",
+    "WEIGHT",
+    "WIDTH",
+    "arrow",
+    "dots",
+    "empty_maps",
+    "heatmap",
+    "outline",
+    "plane",
+    "seed_dots",
+    "spread",
+    "tint",
+    "token_bars",
+    "two_sided",
+]
