@@ -10,6 +10,8 @@ ROOT = Path(__file__).parent.parent
 SITE = ROOT / "_build/html"
 sys.path[:0] = [str(ROOT / "code"), str(ROOT / "tests")]
 
+from unchanged import pytest_configure, pytest_itemcollected, pytest_runtest_makereport  # noqa: E402, F401
+
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():

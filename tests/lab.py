@@ -1,13 +1,43 @@
-"""A JupyterLab for the tests: on loopback, behind a token of its own, ended in any case."""
+"""A JupyterLab for the tests: on loopback, behind a token of its own, ended in any case; and what its reader has."""
 
 import os
 import secrets
+import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+
+import matplotlib
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+PAGES = [ROOT / "index.md", *sorted((ROOT / "chapters").glob("*.md"))]
+NOTEBOOKS = [str(p.relative_to(ROOT).with_suffix("")) for p in PAGES if "\nkernelspec:" in p.read_text("utf-8")[:500]]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+DOT_PRODUCT = "chapters/2-1-dot-product"
+IGNORED = shutil.ignore_patterns(
+    ".git", ".venv", "_build", "__pycache__", ".*_cache", ".hypothesis", "weights", "*.ipynb"
+)
+
+
+def readers_environment(home):
+    """Variables of a reader's shell, with an empty home: no settings but the book's own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "BOOK_"))}
+    # matplotlib's list of fonts is this machine's, not the book's: making it anew would end up on a chapter's stderr.
+    kept |= {"HOME": str(home), "MPLCONFIGDIR": matplotlib.get_cachedir()}
+    return kept | {"PATH": os.pathsep.join([str(BIN), kept["PATH"]])}
+
+
+def copy_of_the_book(folder):
+    """The book in a folder of its own, so that nothing that a notebook saves ends up in the repository."""
+    shutil.copytree(ROOT, folder, ignore=IGNORED)
+    if (ROOT / "weights").exists():
+        (folder / "weights").symlink_to(ROOT / "weights")
+    return folder
 
 
 @contextmanager

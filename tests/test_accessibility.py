@@ -62,11 +62,12 @@ def visit(tab):
     return start
 
 
-def violations(page):
+def violations(page, **options):
     """[rule: element, what is wrong with it] by axe, with every drop-down open."""
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
     page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+    options["resultTypes"] = ["violations"]
+    found = page.evaluate("async options => (await axe.run(document, options)).violations", options)
     wrong = []
     for rule in found:
         selector, _why = ALLOWED.get(rule["id"], (None, None))
@@ -80,12 +81,14 @@ def violations(page):
 # ---------------------------------------------------------------- listening
 
 
+@pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page_name", PAGES)
 def test_axe_finds_nothing_on(page_name, scheme, published, visit):
     page = visit(published + page_name, scheme)
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
-    wrong = violations(page)
+    # The themes differ in nothing but their colours.
+    wrong = violations(page) if scheme == "light" else violations(page, runOnly=["cat.color"])
     assert not wrong, "\n".join(wrong)
 
 
@@ -97,6 +100,7 @@ def test_axe_would_have_found_something(published, visit):
         document.querySelector('main p').style.color = '#ccc'}"""
     )
     assert "color-contrast" in "".join(violations(page))
+    assert "color-contrast" in "".join(violations(page, runOnly=["cat.color"]))
 
 
 def test_axe_finds_nothing_on_a_phone_with_its_menu_open(published, visit):
@@ -124,6 +128,7 @@ def same(words):
     return re.sub(r"\s+", "", words)
 
 
+@pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
 def test_every_slider_says_its_name_and_value(page_name, published, visit):
     page = visit(published + page_name)
@@ -144,6 +149,7 @@ def test_every_slider_says_its_name_and_value(page_name, published, visit):
             assert said and same(said).replace("_", "") == same(value.inner_text()).replace("_", "")
 
 
+@pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
 def test_the_sentence_of_every_figure_is_its_text_alternative(page_name, published, visit):
     page = visit(published + page_name)
@@ -161,10 +167,10 @@ def test_the_sentence_of_every_figure_is_its_text_alternative(page_name, publish
 # ---------------------------------------------------------------- the keyboard alone
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
-def test_tab_reaches_every_slider_and_drop_down_and_shows_where_it_is(page_name, scheme, published, visit):
-    page = visit(published + page_name, scheme)
+def test_tab_reaches_every_slider_and_drop_down_and_shows_where_it_is(page_name, published, visit):
+    page = visit(published + page_name)
     wanted = "explore-figure input, main details > summary"
     count = page.locator(wanted).count()
     steps = page.evaluate("document.querySelectorAll('a, button, input, summary, [tabindex]').length") + 5

@@ -16,6 +16,8 @@ from address_book import (
 )
 from attention import attention
 
+pytestmark = pytest.mark.depends("code")
+
 
 def books(question="same name", count=3000, seed=0, **options):
     return address_books(count, torch.Generator().manual_seed(seed), question=question, **options)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from attention import MultiHeadAttention, attention, causal_mask
 from costs import peak_bytes, slope
 
+pytestmark = pytest.mark.depends("code/attention*.py")
+
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-12}
 
 

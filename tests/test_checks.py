@@ -13,6 +13,8 @@ from attention import MultiHeadAttention, attention
 from judging import heads, mistakes, run
 from judging.cases import attention_cases, heads_cases
 
+pytestmark = pytest.mark.depends("code/*.py", "code/judging", "docs/checks.md")
+
 HERE = Path(__file__).parent
 
 

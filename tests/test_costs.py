@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from attention import MultiHeadAttention, attention, causal_mask
 from costs import log_plot, multiplications, peak_bytes, seconds, shared_heads, slope
 
+pytestmark = pytest.mark.depends("code")
+
 
 @pytest.fixture(autouse=True)
 def one_thread():

@@ -14,6 +14,8 @@ from experiments import RESULTS, TABLES, read_table, test_variant, train_scale, 
 from training import OneHead, train
 from words import NUM_TOKENS, VOCABULARY, WHOLE_WORDS, whole_words
 
+pytestmark = pytest.mark.depends("code", "results")
+
 test_variant.__test__ = False  # a function of the book, not a test
 
 OTHER_SEEDS = [1001, 1002, 1003]

@@ -1,55 +1,41 @@
-"""A real JupyterLab, driven in a browser: chapters open as notebooks, run clean, and their sliders are alive."""
+"""A real JupyterLab, driven in a browser: every chapter runs, shows what the page shows, and its claims can go red."""
 
-import json
-import os
+import ast
 import re
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import urllib.request
-from pathlib import Path
 
 import jupytext
-import matplotlib
 import nbformat
 import pytest
-from lab import jupyterlab, wait_for
+from frames import stored
+from lab import DOT_PRODUCT, NOTEBOOKS, ROOT, WIDGET, copy_of_the_book, jupyterlab, readers_environment
 
-ROOT = Path(__file__).parent.parent
-BIN = Path(sys.executable).parent
-PAGES = [ROOT / "index.md", *sorted((ROOT / "chapters").glob("*.md"))]
-NOTEBOOKS = [str(p.relative_to(ROOT).with_suffix("")) for p in PAGES if "\nkernelspec:" in p.read_text("utf-8")[:500]]
-IGNORED = shutil.ignore_patterns(
-    ".git", ".venv", "_build", "__pycache__", ".*_cache", ".hypothesis", "weights", "*.ipynb"
-)
-WIDGET = "application/vnd.jupyter.widget-view+json"
-DOT_PRODUCT = "chapters/2-1-dot-product"
+TESTS = ROOT / "tests"
+chapter_alone = pytest.mark.depends("{ran}.md", "_build/html/_sources/{ran}.ipynb", "code", "results", "weights")
 
-
-def readers_environment(home):
-    """Variables of a reader's shell, with an empty home: no settings but the book's own."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "BOOK_"))}
-    # matplotlib's list of fonts is this machine's, not the book's: making it anew would end up on a chapter's stderr.
-    kept |= {"HOME": str(home), "MPLCONFIGDIR": matplotlib.get_cachedir()}
-    return kept | {"PATH": os.pathsep.join([str(BIN), kept["PATH"]])}
-
-
-@pytest.fixture(scope="module")
-def book_copy(tmp_path_factory):
-    """The book in a folder of its own, so that nothing that a notebook saves ends up in the repository."""
-    folder = tmp_path_factory.mktemp("lab") / "book"
-    shutil.copytree(ROOT, folder, ignore=IGNORED)
-    if (ROOT / "weights").exists():
-        (folder / "weights").symlink_to(ROOT / "weights")
-    return folder
+# What names stood for before each cell ran: where a claim's measurement is broken afterwards, it starts from there.
+WATCH = f"""
+def watch():
+    import builtins, sys
+    builtins.before_cell = {{}}
+    sys.path.append({str(TESTS)!r})
+    shell = get_ipython()
+    keep = lambda info: before_cell.setdefault(info.raw_cell, dict(shell.user_ns))
+    shell.events.register("pre_run_cell", keep)
+watch()
+del watch
+"""
 
 
 @pytest.fixture(scope="module")
-def lab_page(chromium, book_copy, tmp_path_factory):
+def lab_page(chromium, tmp_path_factory):
     """One JupyterLab in one page: loading it anew for each chapter would take longer than most chapters."""
-    with jupyterlab(book_copy, readers_environment(tmp_path_factory.mktemp("home"))) as (address, token):
+    home = tmp_path_factory.mktemp("home")
+    startup = home / ".ipython/profile_default/startup/watch.py"
+    startup.parent.mkdir(parents=True)
+    startup.write_text(WATCH, "utf-8")
+    book = copy_of_the_book(tmp_path_factory.mktemp("lab") / "book")
+    with jupyterlab(book, readers_environment(home)) as (address, token):
         page = chromium.new_context(viewport={"width": 1400, "height": 1000}).new_page()
         page.set_default_timeout(60_000)
         page.goto(f"{address}/lab?token={token}")
@@ -57,37 +43,6 @@ def lab_page(chromium, book_copy, tmp_path_factory):
         in_lab(page, "app => app.restored")
         yield page
         page.context.close()
-
-
-@pytest.fixture
-def open_notebook(lab_page):
-    """open_notebook(path) -> page, with the notebook in front and a kernel behind it; both are gone after the test."""
-
-    def start(path):
-        in_lab(
-            lab_page,
-            """async (app, path) => {
-            const { content, context } = await app.commands.execute('docmanager:open', { path });
-            if (!content.model?.cells) throw new Error(`${path} did not open as a notebook`);
-            // Run All before there is a kernel opens the dialog "Select Kernel", and waits for its answer.
-            await context.ready;
-            await context.sessionContext.ready;
-            await context.sessionContext.session.kernel.info;
-            }""",
-            f"{path}.md",
-        )
-        return lab_page
-
-    yield start
-    in_lab(
-        lab_page,
-        """async app => {
-        for (const panel of [...app.shell.widgets('main')]) {
-            await panel.context?.sessionContext.shutdown();
-            panel.dispose();
-        }
-        }""",
-    )
 
 
 def in_lab(page, function, argument=None, seconds=60):
@@ -101,6 +56,34 @@ def in_lab(page, function, argument=None, seconds=60):
     return page.evaluate(race.replace("FUNCTION", function), [argument, seconds])
 
 
+def open_notebook(page, path):
+    """The notebook in front, and a kernel behind it."""
+    in_lab(
+        page,
+        """async (app, path) => {
+        const { content, context } = await app.commands.execute('docmanager:open', { path });
+        if (!content.model?.cells) throw new Error(`${path} did not open as a notebook`);
+        // Run All before there is a kernel opens the dialog "Select Kernel", and waits for its answer.
+        await context.ready;
+        await context.sessionContext.ready;
+        await context.sessionContext.session.kernel.info;
+        }""",
+        f"{path}.md",
+    )
+
+
+def close_all(page):
+    in_lab(
+        page,
+        """async app => {
+        for (const panel of [...app.shell.widgets('main')]) {
+            await panel.context?.sessionContext.shutdown();
+            panel.dispose();
+        }
+        }""",
+    )
+
+
 def run_all(page):
     """Run > Run All Cells; returns [execution count, outputs] of every code cell, from the notebook's model."""
     return in_lab(
@@ -110,47 +93,159 @@ def run_all(page):
         const { cells } = app.shell.currentWidget.content.model.toJSON();
         return cells.filter(c => c.cell_type === 'code').map(c => [c.execution_count, c.outputs]);
         }""",
-        seconds=240,
+        seconds=400,
     )
 
 
-def peak_memory(page):
-    """Bytes that the kernel of the notebook in front has taken at most."""
-    peak = in_lab(
+def in_kernel(page, expression):
+    """The value of a Python expression, a literal, in the kernel of the notebook in front."""
+    answer = in_lab(
         page,
-        """async app => {
+        """async (app, expression) => {
         const { kernel } = app.shell.currentWidget.context.sessionContext.session;
-        const user_expressions = { peak: "__import__('resource').getrusage(0).ru_maxrss" };
-        const reply = await kernel.requestExecute({ code: '', user_expressions }).done;
-        return reply.content.user_expressions.peak.data['text/plain'];
+        const reply = await kernel.requestExecute({ code: '', user_expressions: { expression } }).done;
+        return reply.content.user_expressions.expression;
         }""",
+        expression,
+        seconds=400,
     )
-    return int(peak) * (1 if sys.platform == "darwin" else 1024)
+    assert answer["status"] == "ok", "\n".join(answer["traceback"])
+    return ast.literal_eval(answer["data"]["text/plain"])
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS)
-def test_run_all_is_clean(path, open_notebook):
-    page = open_notebook(path)
-    cells = run_all(page)
-    outputs = [output for _, outputs in cells for output in outputs]
+class Ran:
+    """A chapter that has been opened in JupyterLab and run."""
+
+    def __init__(self, page, path):
+        self.page, self.path, self.cells = page, path, run_all(page)
+        self.figures = len(re.findall(r"^explore\(", (ROOT / f"{path}.md").read_text("utf-8"), flags=re.M))
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS)
+def ran(request, lab_page):
+    open_notebook(lab_page, request.param)
+    yield Ran(lab_page, request.param)
+    close_all(lab_page)
+
+
+@chapter_alone
+def test_run_all_is_clean(ran):
+    outputs = [output for _, outputs in ran.cells for output in outputs]
     assert [f"{o['ename']}: {o['evalue']}" for o in outputs if o["output_type"] == "error"] == []
     assert [o["text"] for o in outputs if o.get("name") == "stderr"] == []
-    assert cells and all(count for count, _ in cells), "a cell did not run"
-    figures = len(re.findall(r"^explore\(", (ROOT / f"{path}.md").read_text("utf-8"), flags=re.M))
-    assert sum(WIDGET in o.get("data", {}) for o in outputs) >= figures  # the others show the progress of a training
+    assert ran.cells and all(count for count, _ in ran.cells), "a cell did not run"
+    assert sum(WIDGET in o.get("data", {}) for o in outputs) >= ran.figures  # the others show a training's progress
     # Not only announced but drawn.
-    page.wait_for_function(
+    ran.page.wait_for_function(
         "n => document.querySelectorAll('.widget-html:has(svg[viewBox]) + .widget-html p').length === n",
-        arg=figures,
+        arg=ran.figures,
         timeout=10_000,
     )
+
+
+# ---------------------------------------------------------------- the same as on the page
+
+
+def words(output):
+    """What a reader sees of an output that is no figure: (kind, text), or None."""
+    if output["output_type"] == "stream":
+        return "text", "".join(output["text"])
+    data = output.get("data", {})
+    shown = "".join(data.get("text/html", data.get("text/plain", "")))
+    if WIDGET in data or shown.startswith("<explore-figure"):
+        return None
+    # The thread's mark links to pages there, to notebooks here.
+    return "shown", re.sub(r'(href="[\w-]+)\.(html|md)"', r"\1", shown)
+
+
+def said(outputs):
+    """The words of a cell's outputs, text that arrived in pieces put together."""
+    together = []
+    for kind, text in filter(None, map(words, outputs)):
+        if kind == "text" and together and together[-1][0] == "text":
+            text = together.pop()[1] + text
+        together.append((kind, text))
+    return together
+
+
+FIGURES = """async (app, pages) => {
+  const cells = app.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code');
+  const drawn = (element, svg, words) => [...element.querySelectorAll(svg)].map(
+    (e, i) => [e.outerHTML, element.querySelectorAll(words)[i].textContent]);
+  return cells.flatMap((cell, i) => {
+    if (pages[i] === null) return [];
+    const page = document.createElement('div');
+    page.innerHTML = pages[i];
+    const there = drawn(page, 'figure > div > svg', 'figcaption');
+    const here = drawn(cell.node, '.widget-html svg[viewBox]', '.widget-html:has(svg[viewBox]) + .widget-html p');
+    return JSON.stringify(there) === JSON.stringify(here) ? [] : [[i, there, here]];
+  });
+}"""
+
+
+@chapter_alone
+def test_jupyterlab_shows_what_the_page_shows(ran, site):
+    """Every text, table and claim, and the first picture of every figure: the numbers of all ways to read are equal.
+
+    The page's side is the notebook that it offers for download, which the build executed. A cell tagged `timed`
+    prints or draws times that it measured.
+    """
+    offered = nbformat.read(site / f"_sources/{ran.path}.ipynb", as_version=4)
+    there = [cell for cell in offered.cells if cell.cell_type == "code"]
+    source = [cell for cell in jupytext.read(ROOT / f"{ran.path}.md").cells if cell.cell_type == "code"]
+    assert [cell.source for cell in there] == [cell.source for cell in source], "the page is of another chapter: build"
+    timed = ["timed" in cell.metadata.get("tags", []) for cell in source]
+    for (_, outputs), cell, skip in zip(ran.cells, there, timed, strict=True):
+        assert skip or said(outputs) == said(cell.outputs), cell.source
+    html = ["".join(o.get("data", {}).get("text/html", "") for o in cell.outputs) for cell in there]
+    pages = [None if skip else text for skip, text in zip(timed, html, strict=True)]
+    assert any("<explore-figure" in text for text in html)
+    different = in_lab(ran.page, FIGURES, pages)
+    assert not different, different[0]
+
+
+@chapter_alone
+def test_each_figure_draws_the_frames_of_the_page(ran, site):
+    """Byte for byte, in the middle and at the end of its sliders."""
+    in_the_page = stored((site / f"{ran.path}.html").read_text("utf-8"))
+    again = in_kernel(ran.page, f"__import__('frames').drawn_again(before_cell, {ran.path!r})")
+    assert len(again) == len(in_the_page)
+    for figure, (frames, sentences, _) in zip(again, in_the_page, strict=True):
+        for at, svg, sentence in figure:
+            assert (svg, sentence) == (frames[at], sentences[at]), f"frame {at}: {sentence}"
+
+
+# ---------------------------------------------------------------- what it takes, and what it proves
+
+
+@chapter_alone
+@pytest.mark.depends("chapters/teach.md")
+def test_memory_is_what_the_page_for_teachers_asks_for(ran):
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = in_kernel(ran.page, "__import__('resource').getrusage(0).ru_maxrss") * unit
     limit = int(re.search(r"memory: \{.*limit: (\d+)G\}", (ROOT / "chapters/teach.md").read_text("utf-8"))[1])
     server = 150e6
-    assert 100e6 < peak_memory(page) < 1e9 * limit - server, "more than the page for teachers asks for"
+    assert 100e6 < peak < 1e9 * limit - server
 
 
-def test_a_slider_is_alive_and_follows_the_theme_and_the_list(open_notebook):
-    page = open_notebook(DOT_PRODUCT)
+@chapter_alone
+@pytest.mark.depends("tests/claim_mutants")
+def test_every_claim_goes_red_when_what_it_measures_is_broken(ran):
+    """tests/claim_mutants says how each is broken; the kernel still has what the cells before it made."""
+    file = TESTS / f"claim_mutants/{ran.path.rpartition('/')[2]}.toml"
+    claims = re.findall(r"^:tags: \[claim\b", (ROOT / f"{ran.path}.md").read_text("utf-8"), flags=re.M)
+    assert file.exists() == bool(claims)
+    if claims:
+        found = in_kernel(ran.page, f"__import__('going_red').survivors(before_cell, {str(file)!r}, {ran.path!r})")
+        assert not found, f"these claims hold whatever is measured: {found}"
+
+
+# ---------------------------------------------------------------- by hand
+
+
+def test_a_slider_is_alive_and_follows_the_theme_and_the_list(lab_page):
+    page = lab_page
+    open_notebook(page, DOT_PRODUCT)
     run_all(page)
     figure = page.locator(".jp-OutputArea-output:has(.widget-slider)").first
     svg, handle = figure.locator("svg[viewBox]"), figure.locator(".noUi-handle").first
@@ -200,140 +295,3 @@ def test_a_slider_is_alive_and_follows_the_theme_and_the_list(open_notebook):
     handle.focus()
     page.keyboard.press("End")
     wait_for_angle(123)
-
-
-def downloaded(site, path):
-    """The .ipynb that the page's download button offers."""
-    page = site / f"{path}.html"
-    offered = re.search(r'href="([^"]*_sources/[^"]*\.ipynb)"', page.read_text("utf-8"))
-    assert offered, f"{path} offers no notebook"
-    return nbformat.read(page.parent / offered[1], as_version=4)
-
-
-def execute(notebook, folder):
-    """`jupyter execute` of the notebook in a folder; a process of its own, as the browser has this one's event loop."""
-    file = folder / "downloaded.ipynb"
-    nbformat.write(notebook, file)
-    command = [BIN / "jupyter", "execute", "--inplace", file]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("BOOK_")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
-    return done, nbformat.read(file, as_version=4)
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS)
-def test_the_download_is_executed_and_says_kindly_what_is_missing_elsewhere(path, site):
-    cells = [cell for cell in downloaded(site, path).cells if cell.cell_type == "code"]
-    assert cells and all(cell.execution_count for cell in cells)
-    assert [o for cell in cells for o in cell.outputs if o.output_type == "error" or o.get("name") == "stderr"] == []
-    # Python's message on the first import of the book's own shows the line above it, too.
-    folder, code = ("the folder chapters/", "../code") if "/" in path else ("the top folder", "code")
-    hint = f'# Not found? This notebook belongs in {folder} of the book.\nsys.path.insert(0, "{code}")\nfrom '
-    assert hint in cells[0].source
-
-
-@pytest.mark.parametrize("path", ["index", DOT_PRODUCT, "chapters/3-2-1-queries-and-keys"])
-def test_the_download_runs_in_its_folder_with_live_figures(path, site, book_copy):
-    """Without JupyterLab and jupytext: what plain Jupyter and VS Code do. Two of the three train on the page."""
-    done, notebook = execute(downloaded(site, path), (book_copy / path).parent)
-    assert done.returncode == 0, done.stderr
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    figures = sum(len(re.findall(r"^explore\(", cell.source, flags=re.M)) for cell in notebook.cells)
-    assert figures and sum(WIDGET in output.get("data", {}) for output in outputs) >= figures
-    assert not any("<explore-figure" in output.get("data", {}).get("text/html", "") for output in outputs)
-
-
-def test_the_download_stops_at_its_first_cell_elsewhere(site, tmp_path):
-    done, _ = execute(downloaded(site, DOT_PRODUCT), tmp_path)
-    assert done.returncode != 0
-    said = re.sub(r"\x1b\[[\d;]*m", "", done.stderr)
-    assert "ModuleNotFoundError: No module named" in said
-    assert "# Not found? This notebook belongs in the folder chapters/ of the book." in said.rpartition("----> ")[0]
-
-
-def test_the_documented_line_makes_notebooks(book_copy, tmp_path):
-    line = "jupytext --to ipynb chapters/*.md"
-    text = (ROOT / "README.md").read_text("utf-8")
-    assert "make notebooks" in text and line in text
-    shutil.copytree(book_copy / "chapters", tmp_path / "chapters")
-    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(line, shell=True, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=60)
-    for path in NOTEBOOKS:
-        if path.startswith("chapters/"):
-            made = nbformat.read(tmp_path / f"{path}.ipynb", as_version=4)
-            source = jupytext.read(ROOT / f"{path}.md")
-            assert made.metadata.kernelspec.name == "python3"
-            assert [c.source for c in made.cells] == [c.source for c in source.cells]
-
-
-def make(*words, folder, home, **options):
-    """A command of make, in the environment that is set up already, as a reader's shell would start it."""
-    environment = {k: v for k, v in readers_environment(home).items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    command = ["make", "--assume-old=.venv/.reader", *words]
-    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.STDOUT, text=True, **options)
-
-
-def test_make_lab_serves_this_machine_alone_and_opens_chapters_as_notebooks(tmp_path):
-    """The target as it stands, but for a window, a port and a token; the other tests start the same Lab themselves."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address, token, log = f"http://127.0.0.1:{port}", "a-token-of-this-test", tmp_path / "lab.log"
-    flags = f"LAB_FLAGS=--no-browser --port={port} --ServerApp.port_retries=0 --IdentityProvider.token={token}"
-    with log.open("w") as output:
-        server = make("lab", flags, folder=ROOT, home=tmp_path, stdout=output, start_new_session=True)
-    try:
-        wait_for(f"{address}/api/status?token={token}", server, log)
-        plugin = "@jupyterlab/docmanager-extension:plugin"
-        with urllib.request.urlopen(f"{address}/lab/api/settings/{plugin}?token={token}", timeout=20) as answer:
-            viewers = json.load(answer)["schema"]["properties"]["defaultViewers"]["default"]
-        assert viewers["markdown"] == "Jupytext Notebook"
-        opened = re.search(r"\$\(LAB_FLAGS\) (\S+)", (ROOT / "Makefile").read_text("utf-8"))[1]
-        assert opened.removesuffix(".md") in NOTEBOOKS
-        if Path("/proc/net/tcp").exists():
-            listening = re.findall(rf"^ *\d+: (\w+):{port:04X} 0+:0000 0A", Path("/proc/net/tcp").read_text(), re.M)
-            assert listening == ["0100007F"], "not on loopback alone"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=30)
-
-
-def test_make_notebooks_and_make_clean_leave_a_readers_notebook_alone(tmp_path):
-    (tmp_path / "chapters").mkdir()
-    for name in ("Makefile", "index.md", f"{DOT_PRODUCT}.md"):
-        shutil.copy(ROOT / name, tmp_path / name)
-
-    def run(*words):
-        done = make(*words, f"BIN={BIN}", folder=tmp_path, home=tmp_path, stdout=subprocess.PIPE)
-        said, _ = done.communicate(timeout=60)
-        assert done.returncode == 0, said
-        return said
-
-    mine = tmp_path / f"{DOT_PRODUCT}.ipynb"
-    assert "Wrote 2 notebooks" in run("notebooks") and nbformat.read(mine, as_version=4).cells
-    mine.write_text("my own work")
-    (tmp_path / "index.ipynb").unlink()
-    assert "Wrote 1 notebooks" in (said := run("notebooks")) and "kept 1" in said
-    run("clean")
-    assert mine.read_text() == "my own work" and (tmp_path / "index.ipynb").exists()
-    run("notebooks", "FORCE=1")
-    assert nbformat.read(mine, as_version=4).cells
-
-
-def test_every_notebook_reads_as_one():
-    for path in NOTEBOOKS:
-        notebook = jupytext.read(ROOT / f"{path}.md")
-        kinds = [cell.cell_type for cell in notebook.cells]
-        assert "code" in kinds and notebook.metadata["kernelspec"]["name"] == "python3", path
-        assert not any("{code-cell" in cell.source for cell in notebook.cells), path
-
-
-def test_code_stays_the_standard_librarys():
-    assert not (ROOT / "code/__init__.py").exists()
-    for folder in (ROOT, ROOT / "chapters"):
-        done = subprocess.run(
-            [sys.executable, "-c", "import code, pdb; print(code.__file__); code.InteractiveConsole"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0 and "lib" in done.stdout and str(ROOT / "code") not in done.stdout, done.stderr

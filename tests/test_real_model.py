@@ -21,6 +21,10 @@ import real_model
 from nano_e5 import JUDGED_ON, PICKED_ON, load_e5
 from real_model import SENTENCES, Encoder, load_minilm, package_folder
 
+pytestmark = pytest.mark.depends(
+    "code", "weights", "chapters/real-model.md", "_ext", "_config.yml", "tests/test_build.py"
+)
+
 ROOT = Path(__file__).parent.parent
 CHAPTER = ROOT / "chapters/real-model.md"
 ODD_TEXTS = (

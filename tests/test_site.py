@@ -1,21 +1,15 @@
 """The built site in a real browser: every page, every slider, over http and as files, and with things missing."""
 
 import gzip
-import html
-import itertools
-import json
-import linecache
 import math
 import re
 import threading
 import time
 from pathlib import Path
 
-import jupytext
 import pytest
+from frames import stored
 from server import Folder, serving
-
-from explore import frame
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
@@ -80,20 +74,6 @@ def open_page(tab, url, *, quiet=False, **context):
     return page, wrong
 
 
-def stored(text):
-    """[(frames, sentences, values of each slider)] of every figure with sliders in a page's HTML."""
-    figures = []
-    for element in re.findall(r"<explore-figure>(.*?)</explore-figure>", text, re.S):
-        data = re.search(r'<script type="application/json">(.*?)</script>', element, re.S)
-        if data:
-            pool = json.loads(data[1])
-            frames = ["\n".join(pool["lines"][i] for i in numbers) for numbers in pool["frames"]]
-            sentences = [html.unescape(s) for s in re.findall(r"<p>(.*?)</p>", element.split("<template>")[1], re.S)]
-            values = [json.loads(html.unescape(v)) for v in re.findall(r'data-values="([^"]*)"', element)]
-            figures.append((frames, sentences, values))
-    return figures
-
-
 def under_the_sites_path(site, serve, tmp_path):
     """Address of the site below a path of a server, as on the web: nothing may count on being at the top."""
     (tmp_path / "qkv-book").symlink_to(site)
@@ -103,6 +83,7 @@ def under_the_sites_path(site, serve, tmp_path):
 # ---------------------------------------------------------------- every page
 
 
+@pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("page_name", PAGES)
 def test_page_is_whole_and_asks_nobody(page_name, site, serve, tab, tmp_path):
     bases = [under_the_sites_path(site, serve, tmp_path), *([] if page_name == "404.html" else [f"file://{site}"])]
@@ -118,6 +99,7 @@ def test_page_is_whole_and_asks_nobody(page_name, site, serve, tab, tmp_path):
         assert not re.search(r"\{(cite|ref|glue|doc|numref)\}", words), "a raw role on screen"
 
 
+@pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
 def test_page_never_scrolls_sideways(page_name, site, tab):
     page, _ = open_page(tab, f"file://{site}/{page_name}", viewport={"width": 1280, "height": 740}, quiet=True)
@@ -197,6 +179,7 @@ def check_shown(element, figure, positions):
     assert same and sentence == plain(sentences[index]), f"not the frame of {said}"
 
 
+@pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
 def test_every_move_of_every_slider_changes_the_drawing(page_name, site):
     for frames, _, values in stored((site / page_name).read_text("utf-8")):
@@ -211,6 +194,7 @@ def test_every_move_of_every_slider_changes_the_drawing(page_name, site):
                 )
 
 
+@pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
 def test_every_slider_through_all_its_values_by_keyboard(page_name, site, serve, tab):
     page, wrong = open_page(tab, f"{serve(site)}/{page_name}")
@@ -234,6 +218,7 @@ def test_every_slider_through_all_its_values_by_keyboard(page_name, site, serve,
     assert not wrong, wrong
 
 
+@pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("touch", [False, True], ids=["pointer", "touch"])
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
 def test_every_slider_through_all_its_values_by(page_name, touch, site, tab):
@@ -255,43 +240,6 @@ def test_every_slider_through_all_its_values_by(page_name, touch, site, tab):
                 check_shown(element, figure, positions)
             page.mouse.up()
     assert not wrong, wrong
-
-
-# Chapters whose cells, up to their last figure, run in a few seconds; that the others' pages too are what a fresh run
-# draws is what test_reproducible.py sees, which executes all of them anew.
-QUICK = ["1-introduction", "2-1-dot-product", "2-3-the-code", "3-1-the-flow", "3-2-the-formula", "3-3-weight-matrices"]
-QUICK += ["4-1-3-why-qkt", "write-it-yourself"]
-
-
-@pytest.mark.parametrize("chapter", QUICK)
-def test_each_frame_is_byte_for_byte_what_draw_gives(chapter, site, monkeypatch):
-    """The chapter's cells are run here, and `draw` is called without `explore`: what the page packed is what it drew.
-
-    The pages of all chapters are covered in two steps: here that packing and unpacking lose nothing, and by the tests
-    above that the browser shows what is in store for every position of every slider.
-    """
-    monkeypatch.chdir(ROOT / "chapters")
-    monkeypatch.setenv("BOOK_STATIC", "1")
-    drawn = []
-
-    def record(draw, start=None, labels=None, **choices):
-        if choices:
-            combinations = itertools.product(*choices.values())
-            drawn.append([frame(draw, dict(zip(choices, values, strict=True))) for values in combinations])
-
-    cells = [cell for cell in jupytext.read(f"{chapter}.md").cells if cell.cell_type == "code"]
-    figures = [i for i, cell in enumerate(cells) if re.search(r"^explore\(", cell.source, flags=re.M)]
-    space = {"record": record}
-    for i, cell in enumerate(cells[: figures[-1] + 1]):
-        if i in figures or "solution" not in cell.metadata.get("tags", []):
-            source = re.sub(r"^explore\(", "record(", cell.source, flags=re.M)
-            name = f"{chapter}, cell {i}"
-            linecache.cache[name] = len(source), None, source.splitlines(True), name  # checks quote a reader's line
-            exec(compile(source, name, "exec"), space)
-    in_the_page = stored((site / f"chapters/{chapter}.html").read_text("utf-8"))
-    assert drawn and len(drawn) == len(in_the_page)
-    for fresh, (frames, sentences, _) in zip(drawn, in_the_page, strict=True):
-        assert fresh == list(zip(frames, sentences, strict=True))
 
 
 # ---------------------------------------------------------------- hard conditions

@@ -22,6 +22,8 @@ from words import (
     whole_words,
 )
 
+pytestmark = pytest.mark.depends("code")
+
 
 def make_toy(**options):
     return OneHead(len(VOCABULARY), len(WHOLE_WORDS), NUM_TOKENS, **options)

@@ -22,6 +22,8 @@ from words import (
     whole_words,
 )
 
+pytestmark = pytest.mark.depends("code/words.py")
+
 COUNT = 4000
 TOKENS, LABELS = whole_words(COUNT, torch.Generator().manual_seed(3))
 SENTENCES = [[VOCABULARY[i] for i in row] for row in TOKENS.tolist()]
