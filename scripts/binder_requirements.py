@@ -7,11 +7,8 @@ what along is read from the packages that are installed here.
 
 import re
 import sys
-from importlib import metadata
 from pathlib import Path
 
-from packaging.markers import default_environment
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
@@ -38,23 +35,14 @@ def python_version():
 
 
 def brought_along(names):
-    """The packages `names` and, step by step, all that they require in the image."""
+    """{package: version installed here} of `names` and, step by step, of all that they require in the image."""
+    sys.path.insert(0, str(ROOT / "_ext"))
+    from book_build import dependencies
+
     version = python_version()
-    image = {**default_environment(), **IMAGE, "python_version": version, "python_full_version": f"{version}.0"}
-    found, waiting = set(), [(name, "") for name in names]
-    while waiting:
-        name, extra = waiting.pop()
-        if (name, extra) in found:
-            continue
-        found.add((name, extra))
-        for line in metadata.requires(name) or []:
-            needs = Requirement(line)
-            if needs.marker and not needs.marker.evaluate({**image, "extra": extra}):
-                continue
-            # The plain wheel of torch asks for CUDA, the CPU wheel of the image does not.
-            if name != "torch" or not re.match(r"nvidia|cuda|triton", needs.name):
-                waiting += [(canonicalize_name(needs.name), wanted) for wanted in {"", *needs.extras}]
-    return sorted({name for name, _ in found})
+    found = dependencies.brought_along(names, **IMAGE, python_version=version, python_full_version=f"{version}.0")
+    # The plain wheel of torch asks for CUDA, the CPU wheel of the image does not.
+    return {name: version for name, version in found.items() if not re.match(r"nvidia|cuda|triton", name)}
 
 
 def requirements():
@@ -62,6 +50,9 @@ def requirements():
     reader = read_pins("requirements.txt")
     pins = {**read_pins("requirements-dev.txt"), **read_pins("constraints.txt"), **reader}
     names = brought_along([*reader, *ALSO])
+    absent = [name for name, version in names.items() if version is None]
+    if absent:
+        sys.exit(f"{', '.join(absent)} must be installed, to see what they bring along: run `make lock` first.")
     missing = [name for name in names if name not in pins]
     if missing:
         sys.exit(f"No pin for {', '.join(missing)}: run `make lock` first.")

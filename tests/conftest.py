@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SITE = ROOT / "_build/html"
-sys.path[:0] = [str(ROOT / "code"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("code", "tests", "_ext")]
 
 from unchanged import pytest_configure, pytest_itemcollected, pytest_runtest_makereport  # noqa: E402, F401
 

@@ -75,13 +75,6 @@ def merged(env):
     return {name: (doc, f) for doc, fields in getattr(env, "book_claims", {}).items() for name, f in fields.items()}
 
 
-def pages_to_rewrite(app, env):
-    """Numbers of other pages' claims are printed in the ledger and beside links: rewrite those that show one."""
-    now = {name: f for name, (_, f) in merged(env).items()}
-    before, env.book_claims_written = getattr(env, "book_claims_written", None), now
-    return [] if before == now else sorted(env.found_docs)
-
-
 def fill(app, doctree, docname):
     """Put each claim's number behind the links to it, and the ledger in its place."""
     known = merged(app.env)
@@ -128,5 +121,4 @@ def setup(app):
     app.add_directive("ledger", Ledger)
     app.connect("doctree-read", collect)
     app.connect("env-purge-doc", forget)
-    app.connect("env-updated", pages_to_rewrite)
     app.connect("doctree-resolved", fill)
