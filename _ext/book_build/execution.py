@@ -102,16 +102,8 @@ def show_progress(app, docname, source):
     logger.info("[%3.0f s] page %d: %s", elapsed, app.book_read, docname)
 
 
-def without_thebe(app, config):
-    """Jupyter Book always loads sphinx-thebe; live code is off, and its script throws an error on every page."""
-    for listeners in app.events.listeners.values():
-        listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_thebe")]
-    app.registry.css_files = [entry for entry in app.registry.css_files if entry[0] != "sphinx-thebe.css"]
-
-
 def setup(app):
     keep_outputs_of_cached_runs()
-    app.connect("config-inited", without_thebe, priority=900)
     app.book_started = time.monotonic()
     app.connect("env-get-outdated", forget_stale)
     app.connect("source-read", show_progress)
