@@ -180,16 +180,8 @@ def finish_downloads():
     NotebookClientCache.start_client = start_and_finish
 
 
-def without_thebe(app, config):
-    """Jupyter Book always loads sphinx-thebe; live code is off, and its script throws an error on every page."""
-    for listeners in app.events.listeners.values():
-        listeners[:] = [one for one in listeners if not one.handler.__module__.startswith("sphinx_thebe")]
-    app.registry.css_files = [entry for entry in app.registry.css_files if entry[0] != "sphinx-thebe.css"]
-
-
 def setup(app):
     os.environ.update(KERNEL)
     finish_downloads()
-    app.connect("config-inited", without_thebe, priority=900)
     app.connect("env-get-outdated", outdated)
     app.connect("env-before-read-docs", execute)

@@ -28,6 +28,14 @@ def start(app):
     )
 
 
+def ask(app, formulas):
+    """{"formulas": [SVG], "css": their style sheet} of [[TeX, whether it stands alone]]; None if one cannot be read."""
+    app.math_process.stdin.write(json.dumps(formulas) + "\n")
+    app.math_process.stdin.flush()
+    answer = app.math_process.stdout.readline()
+    return json.loads(answer) if answer else None
+
+
 def stop(app, exception):
     app.math_process.stdin.close()
     app.math_process.wait(timeout=10)
@@ -35,20 +43,20 @@ def stop(app, exception):
 
 def render_page(app, doctree, docname):
     """Draw every formula of a page at once, so that they share one set of glyphs."""
-    formulas = [node for kind in (nodes.math, nodes.math_block) for node in doctree.findall(kind)]
+    # In the order of the page, in which the glyphs are drawn too.
+    formulas = [node for node in doctree.findall(nodes.Element) if isinstance(node, nodes.math | nodes.math_block)]
     if not formulas or app.builder.format != "html":
         return
-    request = [[node.astext(), isinstance(node, nodes.math_block)] for node in formulas]
-    app.math_process.stdin.write(json.dumps(request) + "\n")
-    app.math_process.stdin.flush()
-    answer = app.math_process.stdout.readline()
-    if not answer:
+    drawn = ask(app, [[node.astext(), isinstance(node, nodes.math_block)] for node in formulas])
+    if drawn is None:
         raise ExtensionError(f"MathJax could not draw a formula of {docname}; its message stands above")
-    drawn = json.loads(answer)
     for node, html in zip(formulas, drawn["formulas"], strict=True):
         node["html"] = html
-    glyphs = f'<svg class="math-glyphs" aria-hidden="true" width="0" height="0">{drawn["glyphs"]}</svg>'
-    doctree.insert(0, nodes.raw("", f"<style>{drawn['css']}</style>{glyphs}", format="html"))
+
+
+def add_style(app):
+    app.own_styles.append(ask(app, [])["css"])
+    return []
 
 
 def visit_inline(self, node):
@@ -67,4 +75,5 @@ def setup(app):
     app.config.html_math_renderer = "prerendered"
     app.connect("builder-inited", start)
     app.connect("doctree-resolved", render_page)
+    app.connect("html-collect-pages", add_style)
     app.connect("build-finished", stop)

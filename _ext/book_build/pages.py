@@ -1,4 +1,4 @@
-"""What the theme leaves undone on a page: names for its controls and landmarks, and a 404 page that works anywhere."""
+"""What a page is to others: a description of its own, and a 404 page that works anywhere."""
 
 import html
 import re
@@ -7,32 +7,6 @@ from urllib.parse import urlsplit
 from docutils import nodes
 
 NOT_FOUND = "404"
-
-# Patterns in the HTML of whole pages, and what stands there afterwards (docs/decisions.md says where each comes from).
-MENDS = [
-    # myst-nb: the name must be the words that are seen, "Worked solution"
-    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
-    # pydata-sphinx-theme: the same; the button reads "Search" and its keys
-    (r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1"),
-    # sphinx-book-theme: the logo and the search button of the side bar stand outside all landmarks
-    (r'<div class="bd-sidebar-primary', '<div role="navigation" aria-label="Book" class="bd-sidebar-primary'),
-    # docutils: a role that is deprecated and not allowed here, in a list that wants items
-    (r'role="doc-biblioentry"', 'role="listitem"'),
-    # Sphinx: the title of a page and of the book, which are the same on the first page
-    (r"<title>(.+?) &#8212; \1</title>", r"<title>\1</title>"),
-]
-
-
-def mend(page):
-    for pattern, replacement in MENDS:
-        page = re.sub(pattern, replacement, page)
-    return page
-
-
-def mend_all(app):
-    if app.builder.format == "html":
-        render = app.builder.templates.render
-        app.builder.templates.render = lambda template, context: mend(render(template, context))
 
 
 def configure(app, config):
@@ -104,5 +78,4 @@ def describe(app, pagename, templatename, context, doctree):
 def setup(app):
     app.connect("html-page-context", describe, priority=400)
     app.connect("config-inited", configure, priority=950)  # after _toc.yml was read
-    app.connect("builder-inited", mend_all)
     app.connect("doctree-resolved", absolute_links)
