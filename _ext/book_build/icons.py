@@ -40,7 +40,8 @@ MARKUP = rf'<(i|span) class="((?:[\w-]+ )*(?:{"|".join(KINDS)})(?: [\w-]+)*)"([^
 
 # What Font Awesome's script says about icons drawn as SVG.
 STYLE = """\
-.svg-inline--fa { box-sizing: content-box; display: inline-block; height: 1em; overflow: visible; vertical-align: -0.125em; }
+.svg-inline--fa { box-sizing: content-box; display: inline-block; height: 1em; overflow: visible; }
+.svg-inline--fa { vertical-align: -0.125em; }
 .svg-inline--fa.fa-lg { font-size: 1.25em; line-height: 0.05em; vertical-align: -0.2em; }
 """
 

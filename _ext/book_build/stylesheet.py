@@ -1,4 +1,4 @@
-"""A style sheet without what no page can use: rules for names that stand nowhere, variables that nobody reads, comments.
+"""A style sheet without what no page can use: rules for names that stand nowhere, variables nobody reads, comments.
 
 In doubt it keeps. A rule goes only if it asks for a class, an id or an element that no page and no script names.
 """
