@@ -11,7 +11,7 @@ CELLS := --line-length 80 # what fits beside the margin of a page
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help book test repeat read lab bench experiments notebooks checks pictures lint format lock binder links clean
+.PHONY: help book test repeat read lab bench experiments notebooks checks pictures lint format lock binder links address clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -114,6 +114,10 @@ lock: .venv/.developer ## write constraints.txt from what is installed
 
 binder: .venv/.reader ## write .binder/requirements.txt from requirements.txt
 	@$(BIN)/python scripts/binder_requirements.py
+
+# REPO and SITE reach the script through the environment, where no shell reads their quotes.
+address: ## write the address of your copy into its files: REPO=owner/name, and SITE=https://... for a domain of your own
+	@$(PYTHON) _ext/book_build/address.py "$$REPO" "$$SITE"
 
 clean: ## remove all that was built or installed here (your .ipynb stay)
 	rm -rf _build .venv weights .pytest_cache .ruff_cache .hypothesis

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
+from published import SITE
 from server import Folder, serving
 
 ROOT = Path(__file__).parent.parent
@@ -13,7 +13,7 @@ AXE = ROOT / ".venv/node_modules/axe-core/axe.min.js"
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 BOOK_PAGES = ["index.html", *(f"chapters/{name}.html" for name in CHAPTERS)]
 PAGES = [*BOOK_PAGES, "genindex.html", "search.html", "404.html"]
-PREFIX = urlsplit(yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["html"]["baseurl"]).path
+PREFIX = urlsplit(SITE).path
 
 # {axe's rule: (CSS selector of what may break it, why)}: what the theme does and this book does not mend.
 ALLOWED = {

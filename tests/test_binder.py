@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 from lab import jupyterlab
+from published import NAME, OWNER, REPOSITORY
 
 ROOT = Path(__file__).parent.parent
 BINDER = ROOT / ".binder"
@@ -92,8 +93,8 @@ def test_the_jupyterhub_link_of_the_teaching_page_opens_a_chapter(tmp_path, chro
     text = (ROOT / "chapters" / "teach.md").read_text(encoding="utf-8")
     link = re.search(r"https://\S+/hub/user-redirect/(git-pull\?\S+)", text)[1]
     asked = parse_qs(urlsplit(link).query)
-    assert asked["repo"] == ["https://github.com/qkv-book/qkv-book"]
-    origin = copy_of_the_book(tmp_path / "origin" / "qkv-book")
+    assert asked["repo"] == [REPOSITORY]
+    origin = copy_of_the_book(tmp_path / "origin" / NAME)
     for command in (["init", "--initial-branch", *asked["branch"]], ["add", "."], ["commit", "--message", "The book"]):
         git = ["git", "-c", "user.name=Test", "-c", "user.email=test@localhost", *command]
         subprocess.run(git, cwd=origin, check=True, capture_output=True)
@@ -132,7 +133,7 @@ def test_the_teaching_page_states_the_memory_of_every_chapter():
 def test_each_launch_button_leads_to_its_own_chapter(chapter):
     page = (ROOT / "_build" / "html" / "chapters" / f"{chapter.stem}.html").read_text(encoding="utf-8")
     links = set(re.findall(r'href="(https://mybinder\.org/v2/[^"]+)"', page))
-    assert links == {f"https://mybinder.org/v2/gh/qkv-book/qkv-book/main?urlpath=lab/tree/chapters/{chapter.name}"}
+    assert links == {f"https://mybinder.org/v2/gh/{OWNER}/{NAME}/main?urlpath=lab/tree/chapters/{chapter.name}"}
 
 
 def copy_of_the_book(folder):

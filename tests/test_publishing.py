@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from published import MOVE, REPOSITORY, SITE
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -113,9 +114,9 @@ def test_the_citation_can_be_read():
     book = cited["preferred-citation"]
     assert book["type"] == "book" and isinstance(book["year"], int)
     for work in (cited, book):
-        assert work["title"] == config["title"] and work["url"] == config["html"]["baseurl"]
+        assert work["title"] == config["title"] and work["url"] == SITE, MOVE
         assert [author["name"] for author in work["authors"]] == [config["author"]]
-    assert cited["repository-code"] == config["repository"]["url"]
+    assert cited["repository-code"] == REPOSITORY, MOVE
     assert (cited["license"], book["license"]) == ("Apache-2.0", "CC-BY-4.0")
 
 

@@ -76,8 +76,8 @@ def open_page(tab, url, *, quiet=False, **context):
 
 def under_the_sites_path(site, serve, tmp_path):
     """Address of the site below a path of a server, as on the web: nothing may count on being at the top."""
-    (tmp_path / "qkv-book").symlink_to(site)
-    return f"{serve(tmp_path)}/qkv-book"
+    (tmp_path / "book").symlink_to(site)
+    return f"{serve(tmp_path)}/book"
 
 
 # ---------------------------------------------------------------- every page
