@@ -8,7 +8,6 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from myst_nb.sphinx_ext import add_global_html_resources
 from sphinx.application import ENV_PICKLE_FILENAME
 
 EXTENSION = Path(__file__).parent
@@ -52,9 +51,7 @@ def all_or_none(app, env):
     written(app).unlink(missing_ok=True)
     if app.builder.format == "html":
         shutil.rmtree(app.outdir)
-        # MyST-NB copies its style sheet after the pages; a page that cannot see the file lacks its checksum.
-        Path(app.outdir, "_static").mkdir(parents=True)
-        add_global_html_resources(app, None)
+        Path(app.outdir).mkdir()
     return sorted(env.found_docs)
 
 
