@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -45,6 +47,10 @@ def cell(source, tags=""):
 GOOD = HEADER + cell(SETUP) + cell(DRAW) + cell(CLAIM, "claim") + "[Measured](#claim-sum).\n"
 
 
+CACHE = "_build/.jupyter_cache"
+STRICT = ("-W", "-n", "--keep-going")
+
+
 class Book:
     """A small book in a folder of its own, with the real configuration, extensions and modules."""
 
@@ -52,8 +58,10 @@ class Book:
         self.folder = folder
         for name in ("_ext", "code", "assets"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "_config.yml", folder)
-        (folder / "references.bib").write_text("@misc{one, title={One}, author={Someone}, year={2020}}\n")
+        for name in ("_config.yml", "requirements.txt", "requirements-real-model.txt"):
+            shutil.copy(ROOT / name, folder)
+        entry = "@misc{NAME, title={The book}, author={Someone}, year={2020}}\n"
+        (folder / "references.bib").write_text(entry.replace("NAME", "one") + entry.replace("NAME", "two"))
         (folder / "index.md").write_text("# A book\n\n{cite}`one`\n\n```{bibliography}\n```\n")
         (folder / "chapters").mkdir()
         self.page(GOOD)
@@ -64,13 +72,25 @@ class Book:
         toc = "format: jb-book\nroot: index\nchapters:\n" + "".join(f"  - file: chapters/{p}\n" for p in pages)
         (self.folder / "_toc.yml").write_text(toc)
 
-    def build(self):
-        """(exit code, all that was printed) of the very command that `make book` runs."""
-        command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "--keep-going", "."]
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        environment.pop("BOOK_STATIC", None)
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=environment)
-        return done.returncode, done.stdout + done.stderr
+    def start(self, switches=(), **environment):
+        """A build that runs, in a session of its own."""
+        command = [Path(sys.executable).with_name("jupyter-book"), "build", *switches, "."]
+        inherited = {name: value for name, value in os.environ.items() if name not in ("BOOK_STATIC", "BOOK_WORKERS")}
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**inherited, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+            start_new_session=True,
+        )
+
+    def build(self, switches=STRICT, **environment):
+        """(exit code, all that was printed) of the very command that `make book` runs, or with other switches."""
+        running = self.start(switches, **environment)
+        log = running.communicate()[0]
+        return running.returncode, log
 
     def html(self, name="page"):
         return (self.folder / f"_build/html/chapters/{name}.html").read_text("utf-8")
@@ -82,11 +102,12 @@ def book(tmp_path):
 
 
 def executed(log):
-    return sorted(re.findall(r"chapters/(\w+)\.md: Executed notebook", log))
+    """The chapters that were executed, in the order in which they were ready."""
+    return re.findall(r"\] executed chapters/(\w+) in", log)
 
 
 def test_the_build_command_is_the_makefiles():
-    assert "jupyter-book build -W -n --keep-going ." in (ROOT / "Makefile").read_text()
+    assert f"jupyter-book build {' '.join(STRICT)} ." in (ROOT / "Makefile").read_text()
 
 
 BROKEN = {
@@ -137,6 +158,14 @@ def test_what_is_suspect_fails_the_build(suspect, what):
     assert code != 0 and any(re.search(message, line) for line in lines), log[-6000:]
 
 
+def test_a_warning_is_given_again_until_its_cause_is_gone(book):
+    book.page(GOOD + "[nowhere](no-such-page.md)\n")
+    assert [book.build()[0] != 0 for _ in range(2)] == [True, True]
+    book.page(GOOD)
+    code, log = book.build()
+    assert code == 0, log[-3000:]
+
+
 def test_a_sound_book_passes(book):
     code, log = book.build()
     assert code == 0, log[-3000:]
@@ -163,7 +192,7 @@ def test_a_second_build_executes_nothing_and_a_change_under_code_only_what_depen
         "other",
     )
     code, log = book.build()
-    assert code == 0 and executed(log) == ["other", "page"], log[-2000:]
+    assert code == 0 and sorted(executed(log)) == ["other", "page"], log[-2000:]
 
     assert executed(book.build()[1]) == []
 
@@ -194,3 +223,137 @@ def test_a_second_build_executes_nothing_and_a_change_under_code_only_what_depen
     thread.write_text(good, "utf-8")
     code, log = book.build()
     assert code == 0, log[-2000:]
+
+
+# ---------------------------------------------------------------- executing
+
+WRONG = """def reciprocal(x):
+    return 1 / x
+reciprocal(0)
+"""
+
+
+@pytest.mark.parametrize("switches", [(), STRICT], ids=["without make", "make book"])
+def test_a_failure_names_its_cell_and_stops_the_build_but_what_ran_well_is_kept(book, switches):
+    book.page(HEADER + cell("1 + 1\n" + "# The longest is executed first.\n" * 100))
+    wrong = HEADER + cell("1 + 1\n") + "Some words.\n\n" + cell(WRONG + "# It comes second.\n" * 9)
+    book.page(wrong, "wrong")
+    book.page(HEADER + cell("1 + 1\n"), "third")
+    code, log = book.build(switches, BOOK_WORKERS="1")
+    assert code != 0 and executed(log) == ["page"], log
+    line = re.search(r"chapters/wrong\.md:(\d+): WARNING: Executing notebook failed: CellExecutionError", log)[1]
+    assert wrong.splitlines()[int(line) + 1] == "def reciprocal(x):"  # below the fence, the tags, and an empty line
+    plain = re.sub(r"\x1b\[[\d;]*m", "", log)
+    assert "return 1 / x" in plain and "ZeroDivisionError: division by zero" in plain
+
+    book.page(wrong.replace("(0)", "(1)"), "wrong")
+    code, log = book.build(BOOK_WORKERS="1")
+    assert code == 0 and executed(log) == ["wrong", "third"], log[-3000:]
+
+
+WAIT = """import os, time
+from pathlib import Path
+Path("{me}").write_text(str(os.getpid()))
+begin = time.monotonic()
+while not Path("{other}").exists():
+    time.sleep(0.1)
+    assert time.monotonic() < begin + 60
+print(os.environ["OMP_NUM_THREADS"])
+"""
+
+
+def test_two_chapters_are_executed_at_a_time_each_on_one_thread(book):
+    book.page(HEADER + cell(WAIT.format(me="one", other="two")), "one")
+    book.page(HEADER + cell(WAIT.format(me="two", other="one")), "two")
+    code, log = book.build(BOOK_WORKERS="2")
+    assert code == 0 and {"one", "two"} < set(executed(log)), log[-3000:]
+    assert re.search(r"\[ +\d+ s\] executing chapters/\w+ \(2 of 3\)\n", log)
+    assert re.search(r"\[ +\d+ s\] executed chapters/\w+ in \d+\.\d s \(3 of 3 done\)\n", log)
+    assert ">1\n" in book.html("one")
+
+
+def test_the_number_of_chapters_at_a_time_must_be_one(book):
+    code, log = book.build(BOOK_WORKERS="two")
+    assert code != 0 and "BOOK_WORKERS" in log and "'two'" in log
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_ends_the_kernels_too(book):
+    for me in ("one", "two"):
+        book.page(HEADER + cell(WAIT.format(me=me, other="nobody")), me)
+    running = book.start(BOOK_WORKERS="2")
+    kernels = [book.folder / "chapters" / me for me in ("one", "two")]
+    deadline = time.monotonic() + 120
+    while not all(kernel.exists() and kernel.read_text() for kernel in kernels) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(running.pid, signal.SIGINT)
+    log = running.communicate(timeout=60)[0]
+    assert running.returncode != 0 and "Interrupted" in log
+    for kernel in kernels:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(kernel.read_text()), 0)
+
+
+# ---------------------------------------------------------------- what was built before
+
+EDITS = {
+    "code/explore.py": ('"font.size": 10,', '"font.size": 11,'),
+    "chapters/page.md": ("# A page", "# The page, edited\n\n{cite}`two`"),
+    "chapters/second.md": ("# The second page", "# Second"),
+    "_ext/book_build/cells.py": ('"Code"', '"Code of this figure"'),
+    "assets/book.css": ("{", "{ /* edited */"),
+}
+
+
+def change(book, back=False):
+    for name, edit in EDITS.items():
+        text = (book.folder / name).read_text("utf-8")
+        old, new = reversed(edit) if back else edit
+        assert old in text, name
+        (book.folder / name).write_text(text.replace(old, new), "utf-8")
+    notebook = book.folder / "chapters/page.ipynb"  # as `make notebooks` writes it
+    if back:
+        (book.folder / "chapters/third.md").unlink()
+        notebook.unlink()
+    else:
+        nbformat.write(nbformat.v4.new_notebook(), notebook)
+        (book.folder / "chapters/third.md").write_text("# The third page\n\n[To the claim](#claim-sum)\n")
+    book.page((book.folder / "chapters/page.md").read_text("utf-8"))
+
+
+def site(book):
+    """{name of a file: its bytes}, but for the addresses of objects in the notebooks for download."""
+    folder = book.folder / "_build/html"
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {name: re.sub(rb" at 0x[0-9a-f]+", b"", content) for name, content in found.items()}
+
+
+def test_a_site_does_not_depend_on_what_was_built_before(book, tmp_path_factory):
+    """After an edit it is what a new clone with this edit gives, and after its undoing what it was before."""
+    book.page(GOOD.replace(cell(DRAW), cell(DRAW, "hide-input")))
+    book.page("# The second page\n\n[Over there](page.md), and [the claim](#claim-sum). {cite}`one`\n", "second")
+    assert book.build()[0] == 0
+    before = site(book)
+
+    change(book)
+    assert book.build()[0] == 0
+    after = site(book)
+    clone = Book(tmp_path_factory.mktemp("clone"))
+    for name in ("_ext", "code", "assets", "chapters"):
+        shutil.rmtree(clone.folder / name)
+        shutil.copytree(book.folder / name, clone.folder / name, ignore=shutil.ignore_patterns("*.ipynb"))
+    shutil.copy(book.folder / "_toc.yml", clone.folder)
+    shutil.copytree(book.folder / CACHE, clone.folder / CACHE)
+    code, log = clone.build()
+    assert code == 0 and executed(log) == [], log[-3000:]
+    assert_same(after, site(clone))
+    assert {name for name in before if before[name] != after.get(name)} > {"chapters/page.html", "chapters/second.html"}
+
+    change(book, back=True)
+    assert book.build()[0] == 0
+    assert_same(before, site(book))
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys(), one.keys() ^ other.keys()
+    assert [name for name in one if one[name] != other[name]] == []

@@ -55,7 +55,7 @@ def test_every_push_and_pull_request_is_tested_and_main_is_published():
     book = read_yaml(ROOT / ".github" / "workflows" / "book.yml")
     assert {"push", "pull_request"} <= set(book["on"]) and book["on"]["push"] is None
     test, publish = book["jobs"]["test"], book["jobs"]["publish"]
-    assert "if" not in test and {"run": "make test"} in test["steps"]
+    assert "if" not in test and [step["run"] for step in test["steps"] if "run" in step] == ["make book", "make test"]
     by_action = {step["uses"].split("@")[0]: step for step in test["steps"] + publish["steps"] if "uses" in step}
     shown, uploaded = by_action["actions/upload-artifact"], by_action["actions/upload-pages-artifact"]
     assert "pull_request" in shown["if"] and "refs/heads/main" in uploaded["if"]
@@ -70,7 +70,15 @@ def test_every_week_all_is_executed_from_nothing_and_the_links_are_tried():
     execute = weekly["jobs"]["execute"]["steps"]
     assert not any("cache" in step.get("with", {}) or "actions/cache" in step.get("uses", "") for step in execute)
     run = [step["run"] for job in weekly["jobs"].values() for step in job["steps"] if "run" in step]
-    assert {"make clean", "make test", "make experiments", "make links"} <= set(run)
+    assert run[:4] == ["make clean", "make book", "make test", "make repeat"]
+    assert {"make experiments", "make links"} <= set(run)
+
+
+def test_what_is_tested_is_what_the_readme_says_in_its_order():
+    commands = re.search(r"^## Two commands\n\n```\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)[1]
+    assert [line.partition("#")[0].strip() for line in commands.splitlines()] == ["make book", "make test"]
+    script = (ROOT / ".ci/run").read_text("utf-8").splitlines()
+    assert [line.removeprefix("exec ") for line in script if "make " in line] == ["make book", "make test"]
 
 
 def test_workflows_use_the_python_of_the_image():

@@ -147,6 +147,7 @@ async def run(chapter, timeout):
         chapter.notebook,
         timeout=timeout,
         record_timing=False,
+        coalesce_streams=True,  # in how many pieces the text of a cell arrives depends on the clock
         shutdown_kernel="immediate",  # one that is asked to leave in the middle of a cell complains
         resources={"metadata": {"path": str(chapter.path.parent)}},
         on_cell_start=note,
