@@ -16,7 +16,6 @@ from myst_nb.core.execute.cache import NotebookClientCache
 from myst_nb.core.read import create_nb_reader
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from sphinx.errors import SphinxError
 from sphinx.util import logging
@@ -161,8 +160,6 @@ async def run(chapter, timeout):
         where = f"{chapter.path}:{chapter.line}"
         logger.warning(words, type(error).__name__, error, location=where, type="mystnb", subtype="exec")
         raise ExecutionFailed(f"{chapter.path}, the cell at line {chapter.line}; its message stands above.") from None
-    # In how many pieces a cell's text arrives depends on the clock, and the page must not.
-    CoalesceStreamsPreprocessor().preprocess(chapter.notebook, {})
     return time.monotonic() - begin
 
 
