@@ -11,7 +11,7 @@ FAINT = "#8888887f"
 # Drawn in this colour, shown in the reader's text colour, whatever the theme (explore.py sees to it).
 INK = "#010203"
 
-WIDTH = 5.2  # inches: text of size 10 is still readable when a phone shows the figure 350 pixels wide
+WIDTH = 4.6  # inches: a phone of 360 pixels shows a figure of this width in its own size, text of size 10 as 10 pixels
 
 
 def tint(colour):

@@ -5,14 +5,31 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 
+from drawing.marks import digits, point_at, point_at_cells
 from drawing.palette import FAINT, INK, WEIGHT, WIDTH, tint, two_sided
 
 
-def heatmap(ax, matrix, *, colour, rows=None, columns=None, title="", vmax=None, signed=False, numbers=None):
-    """A matrix as coloured cells, row 0 on top.
+def heatmap(
+    ax,
+    matrix,
+    *,
+    colour,
+    rows=None,
+    columns=None,
+    title="",
+    vmax=None,
+    signed=False,
+    numbers=None,
+    names=None,
+    chooses=(),
+):
+    """A matrix as coloured cells, row 0 on top. A reader can point at each.
 
     matrix: (rows, columns). rows, columns: tick labels (tokens), or None. signed: colour below zero too.
     vmax: the value of full colour (default: the largest). numbers: a format such as ".2f" to write in each cell.
+    names: (of the rows, of the columns) that a reader hears when pointing, where these are not the tick labels.
+    chooses: name of the choice that a click on a row sets, and of that for its column: what a click chooses is the
+        value that equals the row's name. One name is for rows.
     """
     top = vmax or max(float(abs(matrix).max()), 1e-12)
     limits = (
@@ -24,9 +41,15 @@ def heatmap(ax, matrix, *, colour, rows=None, columns=None, title="", vmax=None,
     ax.spines[:].set_visible(True)
     ax.spines[:].set_color(FAINT)
     ax.tick_params(length=0)
-    for axis, names in ((ax.xaxis, columns), (ax.yaxis, rows)):
-        axis.set_ticks(range(len(names)) if names is not None else [], names if names is not None else [])
+    for axis, ticks in ((ax.xaxis, columns), (ax.yaxis, rows)):
+        axis.set_ticks(range(len(ticks)) if ticks is not None else [], ticks if ticks is not None else [])
     ax.set_title(title)
+    said = [
+        given if given is not None else ticks
+        for given, ticks in zip(names or (None, None), (rows, columns), strict=True)
+    ]
+    chooses = [chooses] if isinstance(chooses, str) else list(chooses)
+    point_at_cells(ax, matrix, *said, decimals=digits(float(top)), chooses=[*chooses, None, None][:2])
     if numbers is not None:
         for (i, j), value in _cells(matrix):
             ax.text(j, i, format(value, numbers), ha="center", va="center", fontsize=8.5)
@@ -36,8 +59,8 @@ def _cells(matrix):
     return (((i, j), float(matrix[i][j])) for i in range(len(matrix)) for j in range(len(matrix[0])))
 
 
-def token_bars(ax, weights, tokens, *, colour, title="", vmax=1.0):
-    """One horizontal bar a token, its number beside it."""
+def token_bars(ax, weights, tokens, *, colour, title="", vmax=1.0, chooses=None):
+    """One horizontal bar a token, its number beside it. chooses: the choice that a click on a bar sets to its token."""
     ax.barh(range(len(tokens)), weights, color=colour, height=0.7)
     for i, weight in enumerate(weights):
         ax.text(weight + 0.015 * vmax, i, f"{weight:.2f}", va="center", fontsize=9)
@@ -48,6 +71,7 @@ def token_bars(ax, weights, tokens, *, colour, title="", vmax=1.0):
     ax.set_xticks([])
     ax.spines[:].set_visible(False)
     ax.set_title(title)
+    point_at_cells(ax, [[weight] for weight in weights], tokens, [""], decimals=digits(vmax), chooses=(chooses, None))
 
 
 def arrow(ax, vector, *, colour, name="", tail=(0, 0)):
@@ -69,6 +93,16 @@ def arrow(ax, vector, *, colour, name="", tail=(0, 0)):
         va="center",
         weight="bold",
     )
+    point_at(ax, [(x + dx, y + dy)], [name], [f"({dx:.3g}, {dy:.3g})".replace("-", "−")])
+
+
+def curve(ax, x, y, *, name="", x_name="", decimals=2, **look):
+    """A line through points that a reader can point at: "name, x_name 50: 0.17". look: as for matplotlib's plot."""
+    (drawn,) = ax.plot(x, y, **look)
+    x, y = ([float(one) for one in each] for each in (x, y))
+    names = [" · ".join(filter(None, [name, f"{x_name} {each:g}".strip()])) for each in x]
+    point_at(ax, zip(x, y, strict=True), names, [f"{each:.{decimals}f}".replace("-", "−") for each in y])
+    return drawn
 
 
 def plane(limit, *, figsize=(3.6, 3.6)):
@@ -87,10 +121,13 @@ def dots(ax, groups, *, colour, least=None):
 
     least: smaller values are drawn there, at the edge of a logarithmic axis.
     """
+    names = list(groups)
     for y, values in enumerate(groups.values()):
         lift = [0.25 * ((i * 0.618) % 1 - 0.5) for i in range(len(values))]
         values = [max(float(value), least) for value in values] if least else values
-        ax.scatter(values, [y + shift for shift in lift], s=14, color=colour, alpha=0.6, linewidths=0)
+        heights = [y + shift for shift in lift]
+        ax.scatter(values, heights, s=14, color=colour, alpha=0.6, linewidths=0)
+        point_at(ax, zip(values, heights, strict=True), [names[y]] * len(values), [f"{value:.3g}" for value in values])
     ax.set_yticks(range(len(groups)), [re.sub(r"\b([a-z])_([a-z])\b", r"$\1_\2$", name) for name in groups])
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)

@@ -3,7 +3,9 @@
 import html
 import re
 
+SUBSCRIPT = re.compile(r"(?<![A-Za-z])([A-Za-z])_([A-Za-z])(?![A-Za-z])")
+
 
 def with_subscripts(text):
     """Text as HTML, a letter after an underscore lowered: "d_k" -> "d<sub>k</sub>"."""
-    return re.sub(r"(?<![A-Za-z])([A-Za-z])_([A-Za-z])(?![A-Za-z])", r"\1<sub>\2</sub>", html.escape(text))
+    return SUBSCRIPT.sub(r"\1<sub>\2</sub>", html.escape(text))
