@@ -22,8 +22,6 @@ MENDS = [
     (r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1"),
     # sphinx-book-theme: the logo and the search button of the side bar stand outside all landmarks
     (r'<div class="bd-sidebar-primary', '<div role="navigation" aria-label="Book" class="bd-sidebar-primary'),
-    # docutils: a role that is deprecated and not allowed here, in a list that wants items
-    (r'role="doc-biblioentry"', 'role="listitem"'),
     # pydata-sphinx-theme: icons that wait for 840 kB of Font Awesome
     (icons.MARKUP, icons.inline),
     # pydata-sphinx-theme: a first visit in the dark begins in the light, until the theme's script has come
