@@ -277,7 +277,7 @@ def layers(tmp_path_factory):
 
 def test_what_a_cell_made_comes_first_and_its_source_is_closed_below(layers):
     page = layers.html()
-    order = ["explore-figure", "How this is drawn", "def half", "def draw", 'id="claim-sum"', "How this was measured"]
+    order = ["explore-figure", "How this is drawn", ">half<", ">draw<", 'id="claim-sum"', "How this was measured"]
     places = [re.search(re.escape(words), page).start() for words in order]
     assert places == sorted(places)
     assert page.count("How this is drawn") == 1, "two cells that draw one figure have one control"

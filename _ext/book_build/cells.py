@@ -1,12 +1,12 @@
-"""What a page makes of tagged cells: names on the drop-downs, and no figure without its sentence."""
+"""Cells as the build finds them on a page; no figure without its sentence, nothing closed without a name."""
 
 from docutils import nodes
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-DROP_DOWNS = {"tag_solution": "Worked solution", "tag_attempt": "A first attempt"}
-# What the closed source of a cell holds, the words on its control (closed.py)
+# The words on the control of a closed cell (closed.py): it is the reader's to open, or it is machinery.
+OFFERS = {"tag_solution": "Worked solution", "tag_attempt": "A first attempt"}
 HOLDS = {
     "tag_setup": "What this page imports",
     "tag_drawn": "How this is drawn",
@@ -37,19 +37,14 @@ def folded(parent):
     return found
 
 
-def name_and_check(app, doctree):
+def check(app, doctree):
     for cell in cells(doctree):
-        if "prompt_show" in cell:
-            name = named(cell, DROP_DOWNS | HOLDS)
-            if name is None:
-                words = (
-                    "a closed cell must say what it holds: tag it setup, drawn, measured, claim, solution or attempt"
-                )
-                logger.warning(words, location=cell)
-            cell["prompt_show"] = cell["prompt_hide"] = name or "Code"
+        if cell.get("hide_mode") and not named(cell, OFFERS | HOLDS):
+            words = "a closed cell must say what it holds: tag it setup, drawn, measured, claim, solution or attempt"
+            logger.warning(words, location=cell)
         if next(cell.findall(nodes.image), None) is not None:
             logger.warning("a figure without its sentence: show it with explore(...)", location=cell)
 
 
 def setup(app):
-    app.connect("doctree-read", name_and_check)
+    app.connect("doctree-read", check)

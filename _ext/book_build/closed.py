@@ -1,4 +1,4 @@
-"""What stands closed on a page: the machinery of its cells, below what it made, and the section "Checked, and deeper".
+"""What stands closed on a page: machinery below what it made, solutions, and the section "Checked, and deeper".
 
 A chapter says so by tags and by that heading alone. In Jupyter a closed cell's source is hidden by the cell's own
 metadata, and the section is one like any other.
@@ -8,7 +8,7 @@ from html import escape
 
 from docutils import nodes
 
-from book_build.cells import HOLDS, cells, named
+from book_build.cells import HOLDS, OFFERS, cells, named
 from book_build.minutes import DEEPER, in_words, seconds
 
 
@@ -54,6 +54,16 @@ def control(cell, sources):
     return closed("", *sources, summary=named(cell, HOLDS), classes=["machinery"])
 
 
+def close_offers(app, doctree):
+    """A solution and an attempt: the whole cell, or its source alone above what it prints."""
+    for cell in [cell for cell in cells(doctree) if cell.get("hide_mode") and named(cell, OFFERS)]:
+        inside = list(cell.children) if cell["hide_mode"] == "all" else cell.children[:1]
+        for part in inside:
+            cell.remove(part)
+        cell.insert(0, closed("", *inside, summary=named(cell, OFFERS), classes=["offer"]))
+        del cell["hide_mode"]
+
+
 def close_deeper(app, doctree):
     """The heading stays; what follows it in its section is closed, and says how long it takes."""
     for section in list(doctree.findall(nodes.section)):
@@ -70,3 +80,4 @@ def setup(app):
     # After the claims were collected (ledger.py) and the minutes counted (minutes.py), before anything is written.
     app.connect("doctree-read", close_deeper, priority=700)
     app.connect("doctree-read", close_cells, priority=800)
+    app.connect("doctree-read", close_offers, priority=800)

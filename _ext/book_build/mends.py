@@ -16,8 +16,6 @@ logger = logging.getLogger(__name__)
 
 # What to look for, and what stands there afterwards (docs/decisions.md says where each comes from).
 MENDS = [
-    # myst-nb: the name must be the words that are seen, "Worked solution"
-    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
     # pydata-sphinx-theme: the same; the button reads "Search" and its keys
     (r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1"),
     # sphinx-book-theme: the logo and the search button of the side bar stand outside all landmarks
