@@ -70,7 +70,9 @@ for (const button of document.querySelectorAll("[data-bs-toggle=dropdown]")) {
   const links = [...document.querySelectorAll(".bd-toc-nav a[href^='#']")];
   const sections = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
   const follow = () => {
-    const here = sections.findLastIndex((section) => section.getBoundingClientRect().top < 0.4 * innerHeight);
+    const isAbove = (section) => section.getBoundingClientRect().top < 0.4 * innerHeight;
+    const isShown = (section) => !section.closest("details:not([open])"); // what is closed has no place
+    const here = sections.findLastIndex((section) => isShown(section) && isAbove(section));
     links.forEach((link) => link.classList.remove("active"));
     for (let item = links[here]?.parentElement; item; item = item.parentElement.closest("li"))
       item.querySelector("a").classList.add("active");

@@ -1,10 +1,15 @@
-// Paper is white: a page that is read in the dark is printed in the light.
+// Paper is white, and nobody can open what is closed on it: a page is printed in the light, "deeper" with it.
 {
   const root = document.documentElement;
-  let theme;
+  let theme, closed;
   addEventListener("beforeprint", () => {
     theme = root.dataset.theme;
     root.dataset.theme = "light";
+    closed = [...document.querySelectorAll("details.deeper:not([open])")];
+    for (const one of closed) one.open = true;
   });
-  addEventListener("afterprint", () => (root.dataset.theme = theme));
+  addEventListener("afterprint", () => {
+    root.dataset.theme = theme;
+    for (const one of closed) one.open = false;
+  });
 }

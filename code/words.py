@@ -76,8 +76,8 @@ def encode(tokens):
 
 
 def glossed(token):
-    """The token with its English gloss, for a figure: 程序 -> "程序 program"."""
-    return f"{token} {GLOSS[token]}" if token not in "，。" else token
+    """The token behind its English gloss, for a figure: 程序 -> "program 程序"; a comma stays as it is."""
+    return f"{GLOSS[token]} {token}" if token not in "，。" else token
 
 
 def whole_words(count, generator):

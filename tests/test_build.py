@@ -44,6 +44,10 @@ def cell(source, tags=""):
     return f"```{{code-cell}}\n:tags: [{tags}]\n\n{source}```\n\n"
 
 
+INDEX = """# A book
+
+It takes <span class="minutes-of-the-book">hours</span>.
+"""
 GOOD = HEADER + cell(SETUP) + cell(DRAW) + cell(CLAIM, "claim") + "[Measured](#claim-sum).\n"
 
 
@@ -62,7 +66,7 @@ class Book:
             shutil.copy(ROOT / name, folder)
         entry = "@misc{NAME, title={The book}, author={Someone}, year={2020}}\n"
         (folder / "references.bib").write_text(entry.replace("NAME", "one") + entry.replace("NAME", "two"))
-        (folder / "index.md").write_text("# A book\n\n{cite}`one`\n\n```{bibliography}\n```\n")
+        (folder / "index.md").write_text(INDEX)
         (folder / "chapters").mkdir()
         self.page(GOOD)
 
@@ -130,10 +134,11 @@ TWO = CLAIM.replace('"sum"', '"two"')
 SUSPECT = {
     "a link to no page": ("[nowhere](no-such-page.md)\n", r"no-such-page"),
     "a link to no claim": ("[nowhere](#claim-of-nobody)\n", r"claim-of-nobody"),
-    "a citation of nothing": ("{cite}`nobody2020`\n", r"nobody2020"),
+    "a citation of nothing": ("[Nobody](page.md#ref-nobody2020)\n", r"ref-nobody2020"),
     "a heading out of order": ("#### Too deep\n", r"Non-consecutive header level"),
     "output on stderr": (cell('print("oh", file=sys.stderr)\n'), r"stderr was found in the cell outputs"),
     "a bare figure": (cell("plt.plot([1, 2]);\n"), r"a figure without its sentence"),
+    "a closed cell of no kind": (cell("1 + 1\n", "hide-input"), r"must say what it holds"),
     "a claim that asserts nothing": (cell(TWO.replace("assert 1 + 1 == 2", ""), "claim"), r"must assert something"),
     "a claim cell without a claim": (cell("assert 1 + 1 == 2\n", "claim"), r"must assert something and end in claim"),
     "a claim in a cell without the tag": (cell(TWO.replace('"two"', '"three"')), r"must be tagged claim"),
@@ -172,10 +177,10 @@ def test_a_sound_book_passes(book):
 
 
 def test_claims_reach_the_ledger_their_links_and_each_other_page(book):
-    book.page("# The ledger\n\n```{ledger}\n```\n\n[From afar](#claim-sum).\n", "ledger")
+    book.page('# The ledger\n\n<div id="ledger"></div>\n\n[From afar](#claim-sum).\n', "ledger")
     assert book.build()[0] == 0
     ledger = book.html("ledger")
-    row = re.search(r"<tr.*?<p>2\.1</p>.*?one and one is two.*?holds.*?href=\"(.*?)\"[^>]*>(.*?)</a>", ledger, re.S)
+    row = re.search(r"<tr data-chapter.*?§2\.1<.*?one and one is two.*?holds.*?href=\"(.*?)\"[^>]*>(.*?)</a>", ledger)
     assert (row[1], row[2]) == ("page.html#claim-sum", "2")
     assert re.search(r'href="page\.html#claim-sum">(<span[^>]*>)?From afar(</span>)? \(2\)</a>', ledger)
     assert re.search(r'href="#claim-sum">(<span[^>]*>)?Measured(</span>)? \(2\)</a>', book.html())
@@ -188,7 +193,7 @@ def test_claims_reach_the_ledger_their_links_and_each_other_page(book):
 
 def test_a_second_build_executes_nothing_and_a_change_under_code_only_what_depends_on_it(book):
     book.page(
-        HEADER + cell('import sys\nsys.path.insert(0, "../code")\nfrom page.thread import LEVELS\nLEVELS[0][1]\n'),
+        HEADER + cell('import sys\nsys.path.insert(0, "../code")\nfrom page.thread import WAY\nlen(WAY)\n'),
         "other",
     )
     code, log = book.build()
@@ -223,6 +228,92 @@ def test_a_second_build_executes_nothing_and_a_change_under_code_only_what_depen
     thread.write_text(good, "utf-8")
     code, log = book.build()
     assert code == 0, log[-2000:]
+
+
+# ---------------------------------------------------------------- what stands closed, and how long the rest takes
+
+REFERENCES = """from page.references import references
+references("../references.bib")
+"""
+HALF_DRAWN = """def half(n):
+    return n / 2
+"""
+PREDICTION = """**Predict.** Which?
+
+<details class="predict"><summary>A. This</summary>
+
+Yes: [see there](#claim-sum).
+
+</details>
+
+"""
+LAYERS = (
+    HEADER
+    + cell(SETUP + "from page import you_are_here\nyou_are_here('2.1')\n", "setup, hide-input")
+    + PREDICTION
+    + cell(HALF_DRAWN, "drawn, hide-input")
+    + cell(DRAW, "drawn, hide-input")
+    + cell(CLAIM, "claim, hide-input")
+    + "word " * 1800
+    + "\n\n## Checked, and deeper\n\n### A control\n\n"
+    + "word " * 600
+    + "\n\n## Exercises\n\n"
+    + "word " * 600
+    + cell("2 + 2\n", "solution, hide-cell")
+    + "\n\n[Someone](references.md#ref-two) and [a control](#a-control)\n"
+)
+
+
+@pytest.fixture(scope="module")
+def layers(tmp_path_factory):
+    """The HTML of a page with all that is closed, of a landing page, and of a list of references."""
+    book = Book(tmp_path_factory.mktemp("layers"))
+    book.page(LAYERS)
+    book.page(HEADER + cell(SETUP + REFERENCES, "setup, hide-input"), "references")
+    code, log = book.build()
+    assert code == 0, log[-3000:]
+    return book
+
+
+def test_what_a_cell_made_comes_first_and_its_source_is_closed_below(layers):
+    page = layers.html()
+    order = ["explore-figure", "How this is drawn", ">half<", ">draw<", 'id="claim-sum"', "How this was measured"]
+    places = [re.search(re.escape(words), page).start() for words in order]
+    assert places == sorted(places)
+    assert page.count("How this is drawn") == 1, "two cells that draw one figure have one control"
+    assert page.count('<details class="machinery') == 3
+
+
+def test_the_mark_stands_first_and_what_the_page_imports_last(layers):
+    page = layers.html()
+    order = ['class="thread"', "Predict.", "Someone", "What this page imports", "sys.path.insert"]
+    places = [re.search(re.escape(words), re.sub(r"<span[^>]*>", "", page)).start() for words in order[:3]]
+    places += [re.sub(r"<span[^>]*>", "", page).rindex("What this page imports")]
+    assert places == sorted(places)
+
+
+def test_numbers_stand_once_not_in_the_answers_of_a_prediction(layers):
+    assert re.search(r'href="#claim-sum">(<span[^>]*>)?see there(</span>)?</a>', layers.html())
+
+
+def test_minutes_are_counted_of_the_core_and_of_what_is_deeper(layers):
+    page = layers.html()
+    # 1800 words, a figure, a prediction; neither 600 words of exercises nor the closed code
+    assert '<span class="minutes">about 11 minutes</span>' in page
+    assert "proofs and controls · about 3 minutes</summary>" in page
+    index = (layers.folder / "_build/html/index.html").read_text("utf-8")
+    assert re.search(r'minutes-of-the-book">11 minutes</span>', index)
+
+
+def test_what_is_deeper_is_closed_under_its_heading(layers):
+    page = layers.html()
+    section = re.search(r'<section id="checked-and-deeper">.*?</section>\s*</details></section>', page, re.S)[0]
+    assert section.index("<h2>") < section.index('<details class="deeper"') < section.index('id="a-control"')
+
+
+def test_references_are_places_to_link_to(layers):
+    assert re.search(r'href="references\.html#ref-two">', layers.html())
+    assert '<li id="ref-two">Someone.' in layers.html("references")
 
 
 # ---------------------------------------------------------------- executing
@@ -298,9 +389,9 @@ def test_ctrl_c_ends_the_kernels_too(book):
 
 EDITS = {
     "code/explore.py": ('"font.size": 10,', '"font.size": 11,'),
-    "chapters/page.md": ("# A page", "# The page, edited\n\n{cite}`two`"),
+    "chapters/page.md": ("# A page", "# The page, edited"),
     "chapters/second.md": ("# The second page", "# Second"),
-    "_ext/book_build/cells.py": ('"Code"', '"Code of this figure"'),
+    "_ext/book_build/cells.py": ('"How this is drawn"', '"How this figure is drawn"'),
     "assets/book.css": ("{", "{ /* edited */"),
 }
 
@@ -330,8 +421,8 @@ def site(book):
 
 def test_a_site_does_not_depend_on_what_was_built_before(book, tmp_path_factory):
     """After an edit it is what a new clone with this edit gives, and after its undoing what it was before."""
-    book.page(GOOD.replace(cell(DRAW), cell(DRAW, "hide-input")))
-    book.page("# The second page\n\n[Over there](page.md), and [the claim](#claim-sum). {cite}`one`\n", "second")
+    book.page(GOOD.replace(cell(DRAW), cell(DRAW, "drawn, hide-input")))
+    book.page("# The second page\n\n[Over there](page.md), and [the claim](#claim-sum).\n", "second")
     assert book.build()[0] == 0
     before = site(book)
 

@@ -108,7 +108,7 @@ def test_the_sentences_differ():
 
 def test_every_token_has_a_gloss():
     assert all(GLOSS[token] for token in VOCABULARY)
-    assert glossed("程序") == "程序 program" and glossed("，") == "，"
+    assert glossed("程序") == "program 程序" and glossed("，") == "，"
 
 
 def test_encode_names_what_it_does_not_know():

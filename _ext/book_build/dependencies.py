@@ -15,8 +15,9 @@ from packaging.utils import canonicalize_name
 
 # What a reader installs. The packages of the tests change no result.
 REQUIREMENTS = ("requirements.txt", "requirements-real-model.txt")
-# Folders of files that are read by whoever names them in a path: BOOK / "results", "../results/scale.csv".
+# Folders of files that are read by whoever names them in a path: BOOK / "results", "../results/scale.csv"; and a file.
 DATA = {name: re.compile(rf"""/ *["']{name}["']|["'/]{name}/""") for name in ("results", "weights")}
+DATA["references.bib"] = re.compile(r"/references\.bib")
 
 
 def digest(*texts):
@@ -60,8 +61,9 @@ class Dependencies:
 
     def content(self, folder):
         """Digest of a folder of data: tables by what they say, trained weights by the names of their packages."""
-        files = sorted((self.root / folder).glob("*"))
-        return digest(*(path.read_text("utf-8") if path.suffix == ".csv" else path.name for path in files))
+        place = self.root / folder
+        files = [place] if place.is_file() else sorted(place.glob("*"))
+        return digest(*(path.read_text("utf-8") if path.suffix in (".csv", ".bib") else path.name for path in files))
 
 
 def look(source, package=""):

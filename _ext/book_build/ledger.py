@@ -1,7 +1,7 @@
 """Collect the claims that chapters measure, link to them, print the ledger, and see that nothing is missing.
 
-A claim's cell ends in `claim(...)` (code/page/claims.py). A link to #claim-<name> anywhere in the book gets the
-measured number; the directive {ledger} lists all claims.
+A claim's cell ends in `claim(...)` (code/page/claims.py). A link to #claim-<name> gets the measured number, but for
+the answers of a prediction, where numbers would stand twice; all claims are listed where a page has PLACE.
 """
 
 import ast
@@ -11,22 +11,14 @@ import re
 
 from docutils import nodes
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
 
-from book_build.cells import cells
+from book_build.cells import cells, folded
 
 logger = logging.getLogger(__name__)
 
 DATA = re.compile(r'data-claim="([^"]*)"')
-
-
-class ledger(nodes.General, nodes.Element):
-    """Stands where the ledger goes until every chapter was read."""
-
-
-class Ledger(SphinxDirective):
-    def run(self):
-        return [ledger()]
+PLACE = '<div id="ledger"></div>'
+KINDS = {"corrected": "Corrected", "holds, if": "Holds, if …", "holds": "Holds", "unmeasured": "Unmeasured"}
 
 
 def collect(app, doctree):
@@ -78,47 +70,66 @@ def merged(env):
 def fill(app, doctree, docname):
     """Put each claim's number behind the links to it, and the ledger in its place."""
     known = merged(app.env)
+    in_answers = {
+        id(link) for node in doctree.findall() for one in folded(node) for link in one.findall(nodes.reference)
+    }
     for link in list(doctree.findall(nodes.reference)):
         target = (link.get("refuri", "") + "#" + link.get("refid", "")).rpartition("#claim-")[2].rstrip("#")
-        if target in known and not link.get("in_ledger"):
+        if target in known and id(link) not in in_answers:
             link += nodes.Text(f" ({known[target][1]['number']})")
-    for place in list(doctree.findall(ledger)):
-        rows = sorted(known.values(), key=lambda row: ([int(n) for n in row[1]["section"].split(".")], row[1]["name"]))
-        place.replace_self(_table(app, docname, rows))
+    for place in list(doctree.findall(nodes.raw)):
+        if place.astext().strip() == PLACE:
+            place.replace_self(nodes.raw("", table(app, docname, known), format="html"))
 
 
-def _table(app, docname, rows):
-    table = nodes.table(classes=["ledger"])
-    group = nodes.tgroup(cols=4)
-    table += group
-    for width in (8, 34, 20, 38):
-        group += nodes.colspec(colwidth=width)
-    head, body = nodes.thead(), nodes.tbody()
-    group += [head, body]
-    head += _row(
-        *(nodes.paragraph("", text) for text in ("§", "The article says", "Verdict", "The number that decides it"))
+# ---------------------------------------------------------------- the table
+
+
+def kind(fields):
+    return "holds, if" if fields["verdict"].startswith("holds, if") else fields["verdict"]
+
+
+def table(app, docname, known):
+    """Counts, a filter that assets/ledger.js wakes, and a group of rows for each verdict, corrected first."""
+    rows = sorted(known.values(), key=lambda row: ([int(n) for n in row[1]["section"].split(".")], row[1]["name"]))
+    groups = {name: [row for row in rows if kind(row[1]) == name] for name in KINDS}
+    groups = {name: group for name, group in groups.items() if group}
+    counts = " · ".join(f"<b>{len(group)}</b> {KINDS[name].lower()}" for name, group in groups.items())
+    titles = {doc: html.escape(app.env.titles[doc].astext()) for doc in app.env.titles if doc in {d for d, _ in rows}}
+    bodies = "".join(
+        f'<tbody data-verdict="{name}"><tr class="group"><th colspan="4" scope="rowgroup">{KINDS[name]}</th></tr>'
+        + "".join(row(app.builder.get_relative_uri(docname, doc), doc, fields) for doc, fields in group)
+        + "</tbody>"
+        for name, group in groups.items()
     )
-    for doc, f in rows:
-        uri = app.builder.get_relative_uri(docname, doc) + f"#claim-{f['name']}"
-        link = nodes.reference("", f["number"], refuri=uri, internal=True, in_ledger=True)
-        kind = f["verdict"].split(",")[0]
-        verdict = nodes.paragraph("", "", nodes.inline("", f["verdict"], classes=["verdict", f"verdict-{kind}"]))
-        body += _row(
-            nodes.paragraph("", f["section"]), nodes.paragraph("", f["says"]), verdict, nodes.paragraph("", "", link)
-        )
-    return table
+    verdicts = "".join(
+        f'<option value="{name}">{KINDS[name]} ({len(group)})</option>' for name, group in groups.items()
+    )
+    chapters = "".join(f'<option value="{doc}">{title}</option>' for doc, title in titles.items())
+    heads = "".join(f'<th scope="col">{head}</th>' for head in ("§", "The article says", "Verdict", "The number"))
+    return f"""<div class="ledger" id="ledger">
+<p class="counts">{len(rows)} claims: {counts}.</p>
+<form class="filter" hidden>
+<label>Verdict <select name="verdict"><option value="">all</option>{verdicts}</select></label>
+<label>Chapter <select name="chapter"><option value="">all</option>{chapters}</select></label>
+<output></output>
+</form>
+<table class="table"><thead><tr>{heads}</tr></thead>{bodies}</table>
+</div>"""
 
 
-def _row(*cells):
-    row = nodes.row()
-    for cell in cells:
-        row += nodes.entry("", cell)
-    return row
+def row(uri, doc, fields):
+    f = {key: html.escape(value) for key, value in fields.items()}
+    quote = f' <q lang="zh">{f["quote"]}</q>' if f.get("quote") else ""
+    name = kind(fields).split(",")[0]
+    return (
+        f'<tr data-chapter="{doc}"><td>§{f["section"]}</td><td>{f["says"]}.{quote}</td>'
+        f'<td><span class="verdict verdict-{name}">{f["verdict"]}</span></td>'
+        f'<td><a class="reference internal" href="{uri}#claim-{f["name"]}">{f["number"]}</a></td></tr>'
+    )
 
 
 def setup(app):
-    app.add_node(ledger)
-    app.add_directive("ledger", Ledger)
     app.connect("doctree-read", collect)
     app.connect("env-purge-doc", forget)
     app.connect("doctree-resolved", fill)

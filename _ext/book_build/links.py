@@ -48,8 +48,19 @@ def lead_to_the_repository(app, doctree):
             link.replace_self(nodes.reference("", "", *link[0].children, refuri=repository + leads_to))
 
 
+def lead_to_references(app, doctree):
+    """An entry of the references has an id in the HTML of its cell: [words](page.md#ref-key) leads there."""
+    std, page = app.env.get_domain("std"), app.env.docname
+    headings = app.env.metadata[page].setdefault("myst_slugs", {})
+    for raw in doctree.findall(nodes.raw):
+        for name in re.findall(r'<\w+(?: [^<>]*)? id="(ref-[\w-]+)"', raw.astext()):
+            headings[name] = (None, name, name)
+            std.anonlabels[name], std.labels[name] = (page, name), (page, name, name)
+
+
 def setup(app):
     app.add_config_value("book_address", [], "env")  # a new address: every page is read anew
     app.connect("config-inited", derive, priority=400)  # before pages.py, which needs the site's prefix
     app.connect("source-read", follow)
+    app.connect("doctree-read", lead_to_references)
     app.connect("doctree-read", lead_to_the_repository, priority=400)  # before Sphinx copies what can be downloaded

@@ -16,14 +16,10 @@ logger = logging.getLogger(__name__)
 
 # What to look for, and what stands there afterwards (docs/decisions.md says where each comes from).
 MENDS = [
-    # myst-nb: the name must be the words that are seen, "Worked solution"
-    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
     # pydata-sphinx-theme: the same; the button reads "Search" and its keys
     (r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1"),
     # sphinx-book-theme: the logo and the search button of the side bar stand outside all landmarks
     (r'<div class="bd-sidebar-primary', '<div role="navigation" aria-label="Book" class="bd-sidebar-primary'),
-    # docutils: a role that is deprecated and not allowed here, in a list that wants items
-    (r'role="doc-biblioentry"', 'role="listitem"'),
     # pydata-sphinx-theme: icons that wait for 840 kB of Font Awesome
     (icons.MARKUP, icons.inline),
     # pydata-sphinx-theme: a first visit in the dark begins in the light, until the theme's script has come

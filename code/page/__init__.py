@@ -1,4 +1,4 @@
-"""What a page is made of beside its figures: claims, tables, the thread's mark, a bar while something trains."""
+"""What a page is made of beside its figures: claims, tables, references, the mark, a bar while something trains."""
 
 from page.claims import claim
 from page.progress import progress_bar

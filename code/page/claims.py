@@ -7,12 +7,13 @@ import re
 from page.subscripts import with_subscripts
 
 
-def claim(name, *, section, says, verdict, number):
+def claim(name, *, section, says, verdict, number, quote=""):
     """Declare the claim that this cell has just measured; the ledger of the book is built from these.
 
     name: a slug, unique in the book; the cell can be linked to as #claim-<name>.
     section: the article's section, "3.2". says: the claim in a phrase. verdict: "holds", "corrected" or
     "holds, if …" with the condition. number: what was measured, in words and digits made by the cell.
+    quote: the article's own words from that section, exact, in Chinese, a sentence at most.
     Returns: a note that Jupyter and the page show under the cell. Errors: ValueError for anything else.
     """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
@@ -23,8 +24,11 @@ def claim(name, *, section, says, verdict, number):
         raise ValueError(f"verdict {verdict!r} must be 'holds', 'corrected' or 'holds, if …' with the condition.")
     if not re.search(r"\d", number):
         raise ValueError(f"number {number!r} has no digit: say what was measured.")
+    if quote and (not re.search(r"[\u4e00-\u9fff]", quote) or re.search(r"。.", quote)):
+        raise ValueError(f"quote {quote!r} must be the article's own words in Chinese, a sentence at most.")
     number = re.sub(r"(?<![\w.])-(?=\d)", "−", number)  # a minus sign, not a hyphen; 1e-14 stays
-    return _Claim({"name": name, "section": section, "says": says, "verdict": verdict, "number": number})
+    fields = {"name": name, "section": section, "says": says, "quote": quote, "verdict": verdict, "number": number}
+    return _Claim(fields)
 
 
 class _Claim:
@@ -34,14 +38,17 @@ class _Claim:
     def _repr_html_(self):
         f = {key: with_subscripts(value) for key, value in self.fields.items()}
         kind = f["verdict"].split(",")[0]
+        quote = f' <q lang="zh">{f["quote"]}</q>' if f["quote"] else ""
         number = re.sub(r"^[a-z](?=[a-z-]*[ :,])", lambda first: first[0].upper(), f["number"])
         return (
             f'<div class="claim claim-{kind}" role="note" id="claim-{f["name"]}" '
             f'data-claim="{html.escape(json.dumps(self.fields, ensure_ascii=False))}">'
-            f"<span>The article, §{f['section']}: {f['says']}.</span> "
+            f"<span>The article, §{f['section']}: {f['says']}.{quote}</span> "
             f"<strong>{f['verdict'][0].upper()}{f['verdict'][1:]}.</strong> <span>{number}.</span></div>"
         )
 
     def __repr__(self):
         f = self.fields
-        return f"The article, §{f['section']}: {f['says']}. {f['verdict'][0].upper()}{f['verdict'][1:]}. {f['number']}."
+        quote = f"“{f['quote']}” " if f["quote"] else ""
+        verdict = f"{f['verdict'][0].upper()}{f['verdict'][1:]}"
+        return f"The article, §{f['section']}: {f['says']}. {quote}{verdict}. {f['number']}."
