@@ -1,24 +1,66 @@
 """The frames of a chapter's figures: as its page has them in store, and as its kernel draws them."""
 
-import html
 import itertools
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 
+@dataclass
+class Control:
+    kind: str  # slider, buttons or menu
+    words: list  # of its values, as a reader sees them
+
+
+@dataclass
+class Stored:
+    """A figure with controls, as a page's HTML has it in store."""
+
+    frames: list  # SVG
+    sentences: list
+    controls: list
+    marks: list  # for each frame: (what stays, what changes) of each mark
+
+    def at(self, places):
+        """Which frame belongs to these places of the controls."""
+        index = 0
+        for place, control in zip(places, self.controls, strict=True):
+            index = index * len(control.words) + place
+        return index
+
+
 def stored(text):
-    """[(frames, sentences, values of each slider)] of every figure with sliders in a page's HTML."""
+    """Every figure with controls in a page's HTML."""
+    from bs4 import BeautifulSoup
+
     figures = []
     for element in re.findall(r"<explore-figure>(.*?)</explore-figure>", text, re.S):
         data = re.search(r'<script type="application/json">(.*?)</script>', element, re.S)
-        if data:
+        if data and "explore-choice" in element:
             pool = json.loads(data[1])
             frames = ["\n".join(pool["lines"][i] for i in numbers) for numbers in pool["frames"]]
-            sentences = [html.unescape(s) for s in re.findall(r"<p>(.*?)</p>", element.split("<template>")[1], re.S)]
-            values = [json.loads(html.unescape(v)) for v in re.findall(r'data-values="([^"]*)"', element)]
-            figures.append((frames, sentences, values))
+            marks = [
+                [tuple(pool["parts"][part] for part in mark) for mark in marks]
+                for marks in pool.get("marks", [[]] * len(frames))
+            ]
+            soup = BeautifulSoup(element[: element.index("<figure>")] + element.split("</figure>")[1], "html.parser")
+            sentences = [p.get_text() for p in soup.select("template p")]
+            figures.append(Stored(frames, sentences, [control(one) for one in soup.select(".explore-choice")], marks))
     return figures
+
+
+def control(element):
+    if slider := element.select_one("input[type=range]"):
+        return Control("slider", [lowered(words) for words in json.loads(slider["data-values"])])
+    if element.select_one("select"):
+        return Control("menu", [option.get_text() for option in element.select("option")])
+    return Control("buttons", [span.get_text() for span in element.select("label > span")])
+
+
+def lowered(words):
+    """Words as their letters are read on a page, where a letter after an underscore is lowered."""
+    return re.sub(r"(?<![A-Za-z])([A-Za-z])_([A-Za-z])(?![A-Za-z])", r"\1\2", words)
 
 
 def drawn_again(before_cell, path):
@@ -33,7 +75,8 @@ def drawn_again(before_cell, path):
 
     drawn = []
 
-    def again(draw, start=None, labels=None, **choices):
+    def again(draw, *, start=None, labels=None, controls=None, **choices):
+        choices = {name: list(values) for name, values in choices.items()}
         combinations = list(itertools.product(*choices.values()))
         places = [] if timed else sorted({len(combinations) // 2, len(combinations) - 1})
         if choices:

@@ -133,7 +133,7 @@ def same(words):
 def test_every_slider_says_its_name_and_value(page_name, published, visit):
     page = visit(published + page_name)
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    labels = page.locator("explore-figure label").all()
+    labels = page.locator("explore-figure .explore-slider label").all()
     names = [label.locator(".explore-name").inner_text() for label in labels]
     # The label is the whole name: with the value in it, it would be said twice.
     assert [same(name) for role, name in heard(page) if role == "slider"] == [same(name) for name in names]
@@ -161,7 +161,7 @@ def test_the_sentence_of_every_figure_is_its_text_alternative(page_name, publish
         assert element.locator("svg").first.get_attribute("aria-hidden") == "true", (
             "its letters would be read one by one"
         )
-        assert (caption.get_attribute("aria-live") == "polite") == bool(element.locator("input").count())
+        assert (caption.get_attribute("aria-live") == "polite") == bool(element.locator(".explore-choice").count())
 
 
 # ---------------------------------------------------------------- the keyboard alone
@@ -169,15 +169,18 @@ def test_the_sentence_of_every_figure_is_its_text_alternative(page_name, publish
 
 @pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
-def test_tab_reaches_every_slider_and_drop_down_and_shows_where_it_is(page_name, published, visit):
+def test_tab_reaches_all_that_can_be_used_and_shows_where_it_is(page_name, published, visit):
     page = visit(published + page_name)
-    wanted = "explore-figure input, main details > summary"
+    # Of a row of buttons the chosen one; what a closed drop-down holds is for those who open it.
+    reachable = "input:not([type=radio]), [type=radio]:checked, select, button, .explore-stage[tabindex]"
+    wanted = f"explore-figure :is({reachable}), main details > summary"
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
     count = page.locator(wanted).count()
-    steps = page.evaluate("document.querySelectorAll('a, button, input, summary, [tabindex]').length") + 5
+    steps = page.evaluate("document.querySelectorAll('a, button, input, select, summary, [tabindex]').length") + 5
     ring = f"""() => {{
-      const e = document.activeElement, s = getComputedStyle(e);
+      const e = document.activeElement, s = getComputedStyle(e.matches('[type=radio]') ? e.nextElementSibling : e);
       const ring = s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 1 || s.boxShadow !== 'none';
-      if (!e.matches('{wanted}')) return null;
+      if (!e.matches('{wanted}')) return null; // Tab goes round, and into code that scrolls
       return [[...document.querySelectorAll('{wanted}')].indexOf(e), ring];
     }}"""
     reached = {}

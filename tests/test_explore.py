@@ -159,7 +159,7 @@ def test_bars_dots_curves_and_places_say_what_was_drawn(monkeypatch):
     def all_of_it():
         figure, axes = plt.subplots(4, figsize=(3, 6))
         token_bars(axes[0], [0.25, 0.75], ["a", "b"], colour="#0072b2")
-        dots(axes[1], {"one": [0.5], "two": [0.125, 3.0]}, colour="#0072b2")
+        dots(axes[1], {"one": [0.5], "none": [], "two": [0.125, 3.0]}, colour="#0072b2")
         curve(axes[2], [0, 50], [1, 0.171], name="loss", x_name="step", color="k")
         point_at(axes[3], [(0.5, 0.5)], ["here"])
         return figure, "Four."

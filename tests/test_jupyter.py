@@ -137,7 +137,7 @@ def test_run_all_is_clean(ran):
     assert sum(WIDGET in o.get("data", {}) for o in outputs) >= ran.figures  # the others show a training's progress
     # Not only announced but drawn.
     ran.page.wait_for_function(
-        "n => document.querySelectorAll('.widget-html:has(svg[viewBox]) + .widget-html p').length === n",
+        "n => document.querySelectorAll('explore-figure[data-ready] svg[viewBox]').length === n",
         arg=ran.figures,
         timeout=10_000,
     )
@@ -170,14 +170,14 @@ def said(outputs):
 
 FIGURES = """async (app, pages) => {
   const cells = app.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code');
-  const drawn = (element, svg, words) => [...element.querySelectorAll(svg)].map(
-    (e, i) => [e.outerHTML, element.querySelectorAll(words)[i].textContent]);
+  const drawn = element => [...element.querySelectorAll('explore-figure')].map(
+    e => ['.explore-drawing > svg', 'figcaption'].map(part => e.querySelector(part)).map(e => [e.outerHTML, e.textContent])
+      .map(([html, text], i) => (i ? text : html)));
   return cells.flatMap((cell, i) => {
     if (pages[i] === null) return [];
     const page = document.createElement('div');
     page.innerHTML = pages[i];
-    const there = drawn(page, 'figure > div > svg', 'figcaption');
-    const here = drawn(cell.node, '.widget-html svg[viewBox]', '.widget-html:has(svg[viewBox]) + .widget-html p');
+    const there = drawn(page), here = drawn(cell.node);
     return JSON.stringify(there) === JSON.stringify(here) ? [] : [[i, there, here]];
   });
 }"""
@@ -210,9 +210,9 @@ def test_each_figure_draws_the_frames_of_the_page(ran, site):
     in_the_page = stored((site / f"{ran.path}.html").read_text("utf-8"))
     again = in_kernel(ran.page, f"__import__('frames').drawn_again(before_cell, {ran.path!r})")
     assert len(again) == len(in_the_page)
-    for figure, (frames, sentences, _) in zip(again, in_the_page, strict=True):
-        for at, svg, sentence in figure:
-            assert (svg, sentence) == (frames[at], sentences[at]), f"frame {at}: {sentence}"
+    for drawn, figure in zip(again, in_the_page, strict=True):
+        for at, svg, sentence in drawn:
+            assert (svg, sentence) == (figure.frames[at], figure.sentences[at]), f"frame {at}: {sentence}"
 
 
 # ---------------------------------------------------------------- what it takes, and what it proves
@@ -243,30 +243,47 @@ def test_every_claim_goes_red_when_what_it_measures_is_broken(ran):
 # ---------------------------------------------------------------- by hand
 
 
-def test_a_slider_is_alive_and_follows_the_theme_and_the_list(lab_page):
+def test_the_hand_is_the_same_as_on_the_page(lab_page):
+    """A slider by keyboard, a cell under the pointer, an arrow that is dragged; the theme's colours; another list."""
     page = lab_page
     open_notebook(page, DOT_PRODUCT)
     run_all(page)
-    figure = page.locator(".jp-OutputArea-output:has(.widget-slider)").first
-    svg, handle = figure.locator("svg[viewBox]"), figure.locator(".noUi-handle").first
+    figure = page.locator("explore-figure[data-ready]").first
+    figure.scroll_into_view_if_needed()
+    svg, slider = figure.locator("svg[viewBox]"), figure.locator("input").first
 
     def wait_for_angle(angle):
         """The slider says it, and so does the sentence."""
-        figure.locator(".widget-readout").first.get_by_text(str(angle), exact=True).wait_for()
-        figure.locator("p").get_by_text(f"{angle}°").wait_for()
+        figure.locator("output").first.get_by_text(f"{angle}", exact=True).wait_for()
+        figure.locator("figcaption").get_by_text(f"{angle}°").wait_for()
 
     # Another angle, another picture, another sentence.
-    wait_for_angle(45)
-    before = svg.inner_html()
-    handle.focus()
-    page.keyboard.press("ArrowRight")
-    wait_for_angle(60)
-    assert svg.inner_html() != before
+    before, at = svg.inner_html(), int(slider.get_attribute("aria-valuetext"))
+    slider.press("ArrowRight")
+    page.wait_for_function("([e, html]) => e.innerHTML !== html", arg=[svg.element_handle(), before])
+    angle = int(slider.get_attribute("aria-valuetext"))
+    assert angle > at
+    wait_for_angle(angle)
+
+    # What stands under the pointer is named; an arrow that is dragged is drawn where the pointer is, and nothing else.
+    handle = figure.locator(".explore-handle").first
+    box, stage = handle.bounding_box(), figure.locator(".explore-stage").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(stage["x"] + stage["width"] / 2, stage["y"] + 5, steps=20)
+    page.mouse.up()
+    page.wait_for_function("e => !e.closest('explore-figure').isBusy()", arg=svg.element_handle())
+    now = figure.evaluate("e => [e.places, String(e.querySelector('figcaption').textContent)]")
+    drawn = in_kernel(
+        page, "[w.shown['at'] for w in __import__('ipywidgets').Widget.widgets.values() if hasattr(w, 'shown')]"
+    )
+    assert now[0] in drawn and handle.bounding_box()["y"] < box["y"]
 
     # The text of the picture has the colour of the text beside it, whatever the theme.
     colours = """e => [
         getComputedStyle(e.querySelector('svg text[style*="currentColor"]')).fill,
-        getComputedStyle(e.querySelector('.widget-html p')).color,
+        getComputedStyle(e.querySelector('figcaption')).color,
     ]"""
     seen = []
     for theme, is_light in (("JupyterLab Light", "true"), ("JupyterLab Dark", "false")):
@@ -284,14 +301,13 @@ def test_a_slider_is_alive_and_follows_the_theme_and_the_list(lab_page):
         const notebook = app.shell.currentWidget.content;
         const place = notebook.widgets.findIndex(cell => cell.model.sharedModel.getSource().includes('\\nexplore('));
         const cell = notebook.widgets[place].model.sharedModel, source = cell.getSource();
-        cell.setSource(source.replace(/\\bangle=[^,)]+/, 'angle=[45, 90, 123]'));
+        cell.setSource(source + ANGLES);
         notebook.activeCellIndex = place;
         await app.commands.execute('notebook:run-cell');
         return cell.getSource() !== source;
-        }""",
+        }""".replace("ANGLES", repr("\nexplore(draw, angle=[45, 90, 123], b_length=[2.0])")),
     )
     assert edited
     wait_for_angle(45)
-    handle.focus()
-    page.keyboard.press("End")
+    figure.locator("input").first.press("End")
     wait_for_angle(123)

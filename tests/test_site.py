@@ -1,6 +1,7 @@
 """The built site in a real browser: every page, every slider, over http and as files, and with things missing."""
 
 import gzip
+import itertools
 import math
 import re
 import threading
@@ -8,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from frames import stored
+from frames import lowered, stored
 from server import Folder, serving
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +21,7 @@ FONTS_OF_FILES = re.compile(r"fontawesome|net::ERR_FAILED")
 
 
 QUIET = 0.2  # seconds without a request after which a page counts as quiet
-HANDLE = 16  # pixels: how wide Chromium draws the handle of a slider
+KNOB = 16  # pixels: how wide Chromium draws the knob of a slider
 ALL_READY = "document.querySelectorAll('explore-figure:has(> script):not([data-ready])').length === 0"
 LISTENERS = {}  # page -> {event: the function of the last test that opened something there}
 
@@ -124,120 +125,121 @@ def test_page_without_javascript_shows_first_frames(page_name, site, tab):
     assert not re.search(r"\\frac|\$\$", page.locator("main").inner_text())
 
 
-# ---------------------------------------------------------------- every slider
+# ---------------------------------------------------------------- every control
 
-# What a figure shows, beside what the page has in store for these positions, written as this browser writes SVG.
+# What a figure shows, beside what the page has in store for these places, written as this browser writes SVG.
 PREPARE = """(element, frames) => {
-  element.frames = frames.map(svg => { const div = document.createElement('div'); div.innerHTML = svg;
-                                       return div.innerHTML });
+  element.written = frames.map(svg => { const div = document.createElement('div'); div.innerHTML = svg;
+                                        return div.innerHTML });
 }"""
 SHOWN = """(element, index) => [
-  element.querySelector('figure > div').innerHTML === element.frames[index],
-  element.querySelector('figcaption').textContent,
-  [...element.querySelectorAll('input')].map(
-    i => [Number(i.value), i.getAttribute('aria-valuetext'), i.nextElementSibling.textContent]),
+  element.drawing.innerHTML === element.written[index],
+  element.caption.textContent,
+  element.places,
+  [...element.querySelectorAll('output')].map(output => output.textContent),
 ]"""
-EVERY = """(element, [sizes, sentences]) => {
-  const inputs = [...element.querySelectorAll('input')], wrong = [];
-  for (let index = 0; index < sentences.length; index++) {
-    let rest = index;
-    for (let i = inputs.length - 1; i >= 0; i--) {
-      inputs[i].value = rest % sizes[i];
-      rest = Math.floor(rest / sizes[i]);
-      inputs[i].dispatchEvent(new Event('input', { bubbles: true }));
-    }
-    if (element.querySelector('figure > div').innerHTML !== element.frames[index] ||
-        element.querySelector('figcaption').textContent !== sentences[index]) wrong.push(index);
-  }
-  return wrong;
-}"""
+EVERY = """(element, [places, sentences]) => places.filter((at, index) => {
+  element.places = at;
+  return element.drawing.innerHTML !== element.written[index] || element.caption.textContent !== sentences[index];
+})"""
 
 
-def plain(words):
-    return re.sub(r"(?<![A-Za-z])([A-Za-z])_([A-Za-z])(?![A-Za-z])", r"\1\2", words)
-
-
-def figures_with_sliders(page, text):
+def figures_with_controls(page, text):
     """[(element, what the page's HTML has in store for it)] of an open page, ready to be compared."""
     figures = stored(text)
-    elements = page.locator("explore-figure:has(input)").all()
+    page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
+    elements = page.locator("explore-figure:has(.explore-choice)").all()
     assert len(elements) == len(figures)
-    for element, (frames, _, _) in zip(elements, figures, strict=True):
-        element.evaluate(PREPARE, frames)
+    for element, figure in zip(elements, figures, strict=True):
+        element.locator("xpath=self::*[@data-ready]").wait_for(state="attached")
+        element.evaluate(PREPARE, figure.frames)
     return zip(elements, figures, strict=True)
 
 
-def check_shown(element, figure, positions):
-    """The figure shows the drawing, the sentence and the values of these positions of its sliders, and says them."""
-    _, sentences, values = figure
-    index = 0
-    for at, words in zip(positions, values, strict=True):
-        index = index * len(words) + at
-    same, sentence, states = element.evaluate(SHOWN, index)
-    said = [words[at] for at, words in zip(positions, values, strict=True)]
-    assert states == [[at, words, plain(words)] for at, words in zip(positions, said, strict=True)]
-    assert same and sentence == plain(sentences[index]), f"not the frame of {said}"
+def check_shown(element, figure, places):
+    """The figure shows the drawing and the sentence of these places of its controls, and sliders say their values."""
+    index = figure.at(places)
+    same, sentence, now, outputs = element.evaluate(SHOWN, index)
+    assert now == places
+    said = [c.words[at] for at, c in zip(places, figure.controls, strict=True) if c.kind == "slider"]
+    assert outputs == said
+    assert same and sentence == lowered(figure.sentences[index]), f"not the frame of {places}"
 
 
 @pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
-def test_every_move_of_every_slider_changes_the_drawing(page_name, site):
-    for frames, _, values in stored((site / page_name).read_text("utf-8")):
-        assert len(frames) == math.prod(map(len, values))
-        for i, words in enumerate(values):
-            step = math.prod(map(len, values[i + 1 :]))  # from a frame to the one that differs in this slider alone
-            for position in range(len(words) - 1):
-                here = [j for j in range(len(frames)) if j // step % len(words) == position]
-                moved = any(frames[j] != frames[j + step] for j in here)
-                assert moved, (
-                    f"from {words[position]} to {words[position + 1]} nothing changes, whatever the others say"
-                )
+def test_every_move_of_every_control_changes_the_drawing(page_name, site):
+    for figure in stored((site / page_name).read_text("utf-8")):
+        sizes = [len(control.words) for control in figure.controls]
+        assert len(figure.frames) == math.prod(sizes)
+        for i, control in enumerate(figure.controls):
+            step = math.prod(sizes[i + 1 :])  # from a frame to the one that differs in this control alone
+            for place in range(sizes[i] - 1):
+                here = [j for j in range(len(figure.frames)) if j // step % sizes[i] == place]
+                moved = any(figure.frames[j] != figure.frames[j + step] for j in here)
+                assert moved, f"from {control.words[place]} to the next nothing changes, whatever the others say"
 
 
 @pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
-def test_every_slider_through_all_its_values_by_keyboard(page_name, site, serve, tab):
-    page, wrong = open_page(tab, f"{serve(site)}/{page_name}")
-    for element, figure in figures_with_sliders(page, (site / page_name).read_text("utf-8")):
-        _, sentences, values = figure
-        inputs = element.locator("input").all()
-        # Every slider from one end to the other, the others at their first and at their last value.
-        for ends in ("Home", "End"):
-            positions = [0 if ends == "Home" else len(words) - 1 for words in values]
-            for slider in inputs:
-                slider.press(ends)
-            for i, slider in enumerate(inputs):
-                slider.press("Home")
-                for position in range(len(values[i])):
-                    if position:
-                        slider.press("ArrowRight")
-                    check_shown(element, figure, [*positions[:i], position, *positions[i + 1 :]])
-                slider.press(ends)
+def test_every_control_through_all_its_values_by_keyboard(page_name, site, serve, tab):
+    page, wrong = open_page(tab, f"{serve(site)}/{page_name}", reduced_motion="reduce")
+    for element, figure in figures_with_controls(page, (site / page_name).read_text("utf-8")):
+        places = element.evaluate("element => element.places")
+        for i, (choice, control) in enumerate(
+            zip(element.locator(".explore-choice").all(), figure.controls, strict=True)
+        ):
+            last = len(control.words) - 1
+            if control.kind == "buttons":  # one stop of Tab; the arrows go round
+                choice.locator("input").nth(places[i]).focus()
+            for step in range(last + 1):
+                if control.kind == "slider":
+                    choice.locator("input").press("ArrowRight" if step else "Home")
+                elif control.kind == "menu":
+                    choice.locator("select").press("ArrowDown" if step else "Home")
+                elif step:
+                    page.keyboard.press("ArrowRight")
+                places[i] = step if control.kind != "buttons" else (places[i] + bool(step)) % (last + 1)
+                check_shown(element, figure, places)
         # And every frame that there is, whatever the others say; too many to press the keys for.
-        assert element.evaluate(EVERY, [[len(words) for words in values], [plain(s) for s in sentences]]) == []
+        every = list(itertools.product(*(range(len(control.words)) for control in figure.controls)))
+        assert element.evaluate(EVERY, [every, [lowered(s) for s in figure.sentences]]) == []
     assert not wrong, wrong
 
 
 @pytest.mark.depends("_build/html/{page_name}", "_build/html/_static")
 @pytest.mark.parametrize("touch", [False, True], ids=["pointer", "touch"])
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
-def test_every_slider_through_all_its_values_by(page_name, touch, site, tab):
-    """A mouse drags the handle from value to value; a finger taps the track at each."""
+def test_every_control_through_all_its_values_by(page_name, touch, site, tab):
+    """A mouse drags the knob from value to value and clicks on buttons; a finger taps the track at each."""
     viewport = {"width": 360, "height": 740}
-    page, wrong = open_page(tab, f"file://{site}/{page_name}", has_touch=touch, viewport=viewport)
-    for element, figure in figures_with_sliders(page, (site / page_name).read_text("utf-8")):
-        positions = [int(slider.input_value()) for slider in element.locator("input").all()]
-        for i, slider in enumerate(element.locator("input").all()):
-            slider.scroll_into_view_if_needed()
-            box, last = slider.bounding_box(), len(figure[2][i]) - 1
-            y, left, right = box["y"] + box["height"] / 2, box["x"] + HANDLE / 2, box["x"] + box["width"] - HANDLE / 2
-            if not touch:
-                page.mouse.move(right, y)
-                page.mouse.down()
-            for position in range(last + 1):
-                (page.touchscreen.tap if touch else page.mouse.move)(left + (right - left) * position / last, y)
-                positions[i] = position
-                check_shown(element, figure, positions)
+    url = f"file://{site}/{page_name}"
+    page, wrong = open_page(tab, url, has_touch=touch, viewport=viewport, reduced_motion="reduce")
+    press = page.touchscreen.tap if touch else page.mouse.click
+    for element, figure in figures_with_controls(page, (site / page_name).read_text("utf-8")):
+        places = element.evaluate("element => element.places")
+        for i, (choice, control) in enumerate(
+            zip(element.locator(".explore-choice").all(), figure.controls, strict=True)
+        ):
+            last = len(control.words) - 1
+            choice.scroll_into_view_if_needed()
+            if control.kind == "slider":
+                box = choice.locator("input").bounding_box()
+                y, left = box["y"] + box["height"] / 2, box["x"] + KNOB / 2
+                right = box["x"] + box["width"] - KNOB / 2
+                if not touch:
+                    page.mouse.move(right, y)
+                    page.mouse.down()
+            for place in range(last + 1):
+                if control.kind == "slider":
+                    (press if touch else page.mouse.move)(left + (right - left) * place / max(last, 1), y)
+                elif control.kind == "menu":  # the list of a menu is drawn by the system
+                    choice.locator("select").select_option(index=place)
+                else:
+                    box = choice.locator("label").nth(place).bounding_box()
+                    press(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+                places[i] = place
+                check_shown(element, figure, places)
             page.mouse.up()
     assert not wrong, wrong
 
