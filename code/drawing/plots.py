@@ -1,7 +1,5 @@
 """Numbers on axes: the plots that several chapters share. Words that readers see are arguments."""
 
-import re
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -128,7 +126,7 @@ def dots(ax, groups, *, colour, least=None):
         heights = [y + shift for shift in lift]
         ax.scatter(values, heights, s=14, color=colour, alpha=0.6, linewidths=0)
         point_at(ax, zip(values, heights, strict=True), [names[y]] * len(values), [f"{value:.3g}" for value in values])
-    ax.set_yticks(range(len(groups)), [re.sub(r"\b([a-z])_([a-z])\b", r"$\1_\2$", name) for name in groups])
+    ax.set_yticks(range(len(groups)), [name.replace("d_k", "dₖ") for name in groups])
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
 
