@@ -33,14 +33,13 @@ class ExploreFigure extends HTMLElement {
     this.over = this.stage.appendChild(make("div", "explore-over"));
     this.tip = make("div", "explore-tip");
     this.tip.setAttribute("role", "tooltip");
-    this.tip.id = `explore-tip-${(ExploreFigure.count = (ExploreFigure.count ?? 0) + 1)}`;
+    this.tip.id = `explore-tip-${[...document.querySelectorAll("explore-figure")].indexOf(this)}`;
     this.pointed = null; // [which group of marks, which cell or point of it]
     this.handles = [];
     frame(this.places, (shown) => this.mark(shown));
     this.point();
     for (const button of this.querySelectorAll(".explore-play")) play(this, button);
-    const room = new ResizeObserver(() => this.keepRoom());
-    room.observe(this.caption);
+    new ResizeObserver(() => this.keepRoom()).observe(this.caption);
     // Or JupyterLab takes the arrow keys for itself.
     for (const one of this.querySelectorAll("input, select, button, [tabindex]")) one.dataset.lmSuppressShortcuts = "";
     this.dataset.ready = "";
@@ -94,8 +93,6 @@ class ExploreFigure extends HTMLElement {
 
   point() {
     const { stage } = this;
-    stage.setAttribute("role", "group");
-    stage.setAttribute("aria-label", stage.dataset.read);
     const cell = (event) => this.find(event.clientX, event.clientY);
     stage.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "mouse" || event.target.closest(".explore-handle")) return;
@@ -200,15 +197,14 @@ class ExploreFigure extends HTMLElement {
       names.push(rows[row], ...(columns.length > 1 ? [columns[column]] : []));
       value = typeof now[i] === "number" ? (now[i] / 10 ** group.decimals).toFixed(group.decimals).replace("-", "−") : now[i];
       box = [left + column * wide, top + row * high, wide, high];
-      this.ring(
-        [columns.length > 1 && [left, box[1], right - left, high, "row"], columns.length > 1 && [box[0], top, wide, bottom - top, "row"], [...box, "cell"]].filter(Boolean),
-      );
+      const bands = [[left, box[1], right - left, high, "row"], [box[0], top, wide, bottom - top, "row"]];
+      this.ring([...(columns.length > 1 ? bands : []), box]);
     } else {
       const [x, y] = now[i];
       names.push(group.names[i]);
       value = now[i][2];
       box = [x - 6, y - 6, 12, 12];
-      this.ring([[...box, "cell round"]]);
+      this.ring([[...box, "round"]]);
     }
     const words = withSubscripts(names.filter(Boolean).join(" · "));
     this.tip.innerHTML = value === "" ? words : `${words}: <b>${withSubscripts(value)}</b>`;
@@ -229,7 +225,7 @@ class ExploreFigure extends HTMLElement {
   ring(boxes) {
     const { width, height } = this.drawing.firstElementChild.viewBox.baseVal;
     this.over.querySelectorAll(".explore-ring").forEach((ring) => ring.remove());
-    for (const [x, y, wide, high, kind] of boxes) {
+    for (const [x, y, wide, high, kind = ""] of boxes) {
       const ring = this.over.appendChild(make("div", `explore-ring ${kind}`));
       const sides = { left: x / width, top: y / height, width: wide / width, height: high / height };
       for (const [side, share] of Object.entries(sides)) ring.style[side] = `${100 * share}%`;
@@ -251,9 +247,11 @@ function make(tag, className) {
   return element;
 }
 
+const LOWERED = /(^|[^A-Za-z])([A-Za-z])_([A-Za-z])(?![A-Za-z])/g; // no lookbehind: older Safaris stop at it
+
 function withSubscripts(words) {
   const safe = String(words).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-  return safe.replace(/(^|[^A-Za-z])([A-Za-z])_([A-Za-z])(?![A-Za-z])/g, "$1$2<sub>$3</sub>");
+  return safe.replace(LOWERED, "$1$2<sub>$3</sub>");
 }
 
 // -------------------------------------------------------------- where frames come from
@@ -322,7 +320,7 @@ function control(element, changed) {
     say() {
       if (!slider) return;
       const words = values[this.place];
-      slider.setAttribute("aria-valuetext", words.replace(/(^|[^A-Za-z])([A-Za-z])_([A-Za-z])(?![A-Za-z])/g, "$1$2$3"));
+      slider.setAttribute("aria-valuetext", words.replace(LOWERED, "$1$2$3"));
       slider.parentElement.querySelector("output").innerHTML = withSubscripts(words);
     },
   };

@@ -8,6 +8,7 @@ import posixpath
 import re
 from pathlib import Path
 
+import rjsmin
 from sphinx.util import logging
 
 from book_build import icons
@@ -89,6 +90,10 @@ def finish(app, exception):
 
 
 def write_script(app, static):
+    for name in own_files(app):
+        if name.endswith(".js"):
+            script = (static / name).read_text("utf-8")
+            (static / name).write_text(rjsmin.jsmin(script), "utf-8")
     script = "\n;\n".join((static / name).read_text("utf-8") for name in app.site_parts[SCRIPTS])
     (static / SCRIPTS).write_text(re.sub(r"^//# sourceMappingURL=.*", "", script, flags=re.M), "utf-8")
 

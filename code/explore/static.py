@@ -41,9 +41,10 @@ def figure_html(frame, choices, data=""):
     controls = "".join(map(control_html, choices))
     form = f'<form class="explore-controls" autocomplete="off">{controls}</form>' if choices else ""
     live = ' aria-live="polite"' if choices else ""
+    read = f' role="group" aria-label="{NAMES["read"]}"' if frame.marks else ""
     return (
         f"<explore-figure>{form}<figure>"
-        f'<div class="explore-stage" style="max-width: {frame.width * LARGEST:.0f}px" data-read="{NAMES["read"]}">'
+        f'<div class="explore-stage" style="max-width: {frame.width * LARGEST:.0f}px"{read}>'
         f'<div class="explore-drawing">{frame.svg}</div></div>'
         f"<figcaption{live}>{with_subscripts(frame.sentence)}</figcaption></figure>{data}</explore-figure>"
     )
