@@ -170,9 +170,8 @@ def said(outputs):
 
 FIGURES = """async (app, pages) => {
   const cells = app.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code');
-  const drawn = element => [...element.querySelectorAll('explore-figure')].map(
-    e => ['.explore-drawing > svg', 'figcaption'].map(part => e.querySelector(part)).map(e => [e.outerHTML, e.textContent])
-      .map(([html, text], i) => (i ? text : html)));
+  const drawn = element => [...element.querySelectorAll('explore-figure')].map(figure => [
+    figure.querySelector('.explore-drawing > svg').outerHTML, figure.querySelector('figcaption').textContent]);
   return cells.flatMap((cell, i) => {
     if (pages[i] === null) return [];
     const page = document.createElement('div');

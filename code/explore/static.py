@@ -88,19 +88,20 @@ def control_html(choice):
             for i, word in enumerate(words)
         )
         return f'<label class="explore-choice explore-menu">{name}<select>{options}</select></label>'
+    said = html.escape(plain(words[choice.start]))
     # Room for the longest value: a track that changes its length would run away under the finger.
     room = max(sum(2 if character > "⺀" else 1 for character in word) for word in words)
     button = ""
     if choice.control.startswith("play"):
         once = " data-once" if choice.control == "play once" else ""
-        said = " ".join(f'data-{key}="{NAMES[key]}"' for key in ("play", "pause", "again"))
-        button = f'<button type="button" class="explore-play" aria-label="{NAMES["play"]}" {said}{once}></button>'
+        names = " ".join(f'data-{key}="{NAMES[key]}"' for key in ("play", "pause", "again"))
+        button = f'<button type="button" class="explore-play" aria-label="{NAMES["play"]}" {names}{once}></button>'
     return (
         f'<div class="explore-choice explore-slider">{button}<label>{name}'
         f'<input type="range" min="0" max="{len(words) - 1}" step="1" value="{choice.start}" '
-        f'aria-valuetext="{html.escape(plain(words[choice.start]))}" data-values="{html.escape(as_json(words))}">'
-        f'<output style="--room: {room}ch" aria-live="off">{with_subscripts(words[choice.start])}</output></label>'
-        f"{button}</div>"
+        f'aria-valuetext="{said}" data-values="{html.escape(as_json(words))}">'
+        f'<output style="--room: {room}ch" aria-live="off">{with_subscripts(words[choice.start])}</output>'
+        "</label></div>"
     )
 
 
