@@ -16,7 +16,14 @@ import matplotlib
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PAGES = [ROOT / "index.md", *sorted((ROOT / "chapters").glob("*.md"))]
-NOTEBOOKS = [str(p.relative_to(ROOT).with_suffix("")) for p in PAGES if "\nkernelspec:" in p.read_text("utf-8")[:500]]
+
+
+def is_notebook(path):
+    """Whether a page has cells; without them JupyterLab needs no kernel for it."""
+    return "\nkernelspec:" in path.read_text("utf-8")[:500]
+
+
+NOTEBOOKS = [str(p.relative_to(ROOT).with_suffix("")) for p in PAGES if is_notebook(p)]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 DOT_PRODUCT = "chapters/2-1-dot-product"
 IGNORED = shutil.ignore_patterns(

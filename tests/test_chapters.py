@@ -122,6 +122,18 @@ def test_the_ledger_has_every_claim(site):
     assert set(re.findall(r"#claim-([a-z0-9-]+)", ledger)) == claims
 
 
+TERMS = {term: line for term, line in re.findall(r"^### (.*)\n(.*)$", CHAPTERS["glossary"], flags=re.M)}
+
+
+def test_the_glossary_says_each_term_in_both_languages_and_where_it_is_explained():
+    assert len(TERMS) > 40
+    for term, line in TERMS.items():
+        chinese, _, rest = line.partition(" · ")
+        assert re.search(r"[\u4e00-\u9fff]", chinese) and not re.search(r"[\u4e00-\u9fff]", rest), term
+        chapter = re.search(r"\]\(([\w-]+)\.md\)$", rest)
+        assert chapter and term.lower() in CHAPTERS[chapter[1]].lower(), f"{term} is not in the chapter that it names"
+
+
 # What each module or folder of code/ may import of the others. Chapters import any of them, and none imports a chapter.
 ARROWS = {
     "attention": set(),

@@ -8,7 +8,17 @@ import jupytext
 import nbformat
 import pytest
 from frames import stored
-from lab import DOT_PRODUCT, NOTEBOOKS, ROOT, WIDGET, copy_of_the_book, jupyterlab, readers_environment
+from lab import (
+    DOT_PRODUCT,
+    NOTEBOOKS,
+    PAGES,
+    ROOT,
+    WIDGET,
+    copy_of_the_book,
+    is_notebook,
+    jupyterlab,
+    readers_environment,
+)
 
 TESTS = ROOT / "tests"
 chapter_alone = pytest.mark.depends("{ran}.md", "_build/html/_sources/{ran}.ipynb", "code", "results", "weights")
@@ -143,6 +153,59 @@ def test_run_all_is_clean(ran):
     )
 
 
+# ---------------------------------------------------------------- read as a notebook
+
+# Prose as JupyterLab renders it, without code; and the languages of code blocks, where a directive would end up.
+PROSE = """async app => {
+  const notebook = app.shell.currentWidget.content, found = [];
+  for (const [i, cell] of notebook.widgets.entries()) {
+    if (cell.model.type !== 'markdown') continue;
+    await notebook.scrollToItem(i);
+    await cell.ready;
+    const prose = cell.node.querySelector('.jp-MarkdownOutput').cloneNode(true);
+    const languages = [...prose.querySelectorAll('pre code')].map(code => code.className);
+    prose.querySelectorAll('pre, code, mjx-container').forEach(element => element.remove());
+    found.push(`${prose.textContent}\n${languages.join('\n')}`);
+  }
+  return found;
+}"""
+LEFT_OVER = re.compile(r"\{[\w:-]+\}|^\s*:::|^\s*\([\w-]+\)=|\]\(|</?[a-z]+>", re.M)
+
+
+def left_over(page):
+    """What JupyterLab shows of MyST's own markup, which it does not know: roles, directives, labels."""
+    prose = in_lab(page, PROSE, seconds=120)
+    assert sum(map(len, prose)) > 300
+    return [match[0] for text in prose for match in LEFT_OVER.finditer(text)]
+
+
+@chapter_alone
+def test_no_raw_markup_is_left_in_jupyterlab(ran):
+    assert not left_over(ran.page)
+
+
+@pytest.mark.depends("{path}.md")
+@pytest.mark.parametrize("path", [str(p.relative_to(ROOT).with_suffix("")) for p in PAGES if not is_notebook(p)])
+def test_no_raw_markup_is_left_on_pages_without_cells(path, lab_page):
+    in_lab(
+        lab_page,
+        """async (app, path) => {
+        const { content, context } = await app.commands.execute(
+            'docmanager:open', { path, factory: 'Jupytext Notebook', kernelPreference: { shouldStart: false } });
+        await context.ready;
+        }""",
+        f"{path}.md",
+    )
+    assert not left_over(lab_page)
+    close_all(lab_page)
+
+
+def test_markup_left_over_would_be_found():
+    for text in ("as {cite} says", "{ledger}", "(a-label)=", ":::{note}", "[words](page.md)", "<span>x"):
+        assert LEFT_OVER.search(text)
+    assert not LEFT_OVER.search("softmax(QKᵀ/√d), f(x) = 1, {1, 2} and [0, 1)")
+
+
 # ---------------------------------------------------------------- the same as on the page
 
 
@@ -198,7 +261,7 @@ def test_jupyterlab_shows_what_the_page_shows(ran, site):
         assert skip or said(outputs) == said(cell.outputs), cell.source
     html = ["".join(o.get("data", {}).get("text/html", "") for o in cell.outputs) for cell in there]
     pages = [None if skip else text for skip, text in zip(timed, html, strict=True)]
-    assert any("<explore-figure" in text for text in html)
+    assert any("<explore-figure" in text for text in html) == bool(ran.figures)
     different = in_lab(ran.page, FIGURES, pages)
     assert not different, different[0]
 
