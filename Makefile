@@ -11,7 +11,7 @@ CELLS := --line-length 80 # what fits beside the margin of a page
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help book test repeat read lab bench experiments notebooks checks pictures lint format lock binder links address clean
+.PHONY: help book test engines repeat read lab bench experiments notebooks checks pictures lint format lock binder links address clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -77,6 +77,10 @@ notebooks: .venv/.reader ## write each chapter as .ipynb too, where there is non
 
 test: .venv/.developer book lint ## build the book, then run every test
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+engines: .venv/.developer book ## the figures once more in Firefox and in WebKit, which iPhones use (Debian)
+	@$(BIN)/python tests/engines.py
+	@$(BIN)/python -m pytest -m engines
 
 repeat: .venv/.developer book ## execute every chapter a second time, elsewhere, and compare all results (weekly)
 	@$(BIN)/python -m pytest -m weekly
