@@ -171,6 +171,7 @@ def test_the_sentence_of_every_figure_is_its_text_alternative(page_name, publish
 @pytest.mark.parametrize("page_name", BOOK_PAGES)
 def test_tab_reaches_every_slider_and_drop_down_and_shows_where_it_is(page_name, published, visit):
     page = visit(published + page_name)
+    page.evaluate("document.querySelectorAll('details.deeper').forEach(details => details.open = true)")
     wanted = "explore-figure input, main details > summary"
     count = page.locator(wanted).count()
     steps = page.evaluate("document.querySelectorAll('a, button, input, summary, [tabindex]').length") + 5
