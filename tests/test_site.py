@@ -248,7 +248,8 @@ def test_every_slider_through_all_its_values_by(page_name, touch, site, tab):
 DEEPER = """
 <section id="checked-and-deeper"><h2>Checked, and deeper</h2>
 <details class="deeper"><summary>Further claims</summary><p id="inside">A control.</p></details></section>
-<p style="height: 3000px"></p><p><a id="to" href="#inside">there</a> <a id="to-heading" href="#checked-and-deeper">up</a>
+<p style="height: 3000px"></p>
+<p><a id="to" href="#inside">there</a> <a id="to-heading" href="#checked-and-deeper">up</a>
 """
 
 
@@ -319,6 +320,8 @@ def test_the_list_of_contents_follows_a_reader_past_what_is_closed(deeper):
 
 # ---------------------------------------------------------------- the first page, the mark and the ledger
 
+BESIDE_THE_WAY = [f"chapters/{name}.html" for name in ("1-introduction", "real-model", "costs")]
+
 
 @pytest.mark.parametrize("size", [(1280, 800), (360, 740)], ids=["wide", "phone"])
 def test_the_landing_page_says_all_in_one_screen(size, site, tab):
@@ -345,10 +348,7 @@ def test_the_mark_is_one_line_on_a_phone(page_name, site, tab):
     box, right = mark.bounding_box(), mark.locator(".minutes").bounding_box()
     assert box["height"] < 30 and right["x"] + right["width"] <= 360
     assert re.fullmatch(r"about \d+ minutes", mark.locator(".minutes").inner_text())
-    assert (mark.locator("[aria-current]").count() == 1) == (page_name not in BESIDE)
-
-
-BESIDE = [f"chapters/{name}.html" for name in ("1-introduction", "real-model", "costs")]
+    assert (mark.locator("[aria-current]").count() == 1) == (page_name not in BESIDE_THE_WAY)
 
 
 def test_the_ledger_begins_with_what_was_corrected_and_can_be_filtered(site, tab):
@@ -378,7 +378,7 @@ def test_the_verdict_of_the_ledger_is_seen_on_a_phone(site, tab):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     for what in (".verdict", "td:last-child"):
         box = page.locator(f".ledger {what}").first.bounding_box()
-        assert 0 <= box["x"] and box["x"] + box["width"] <= 360
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 360
 
 
 # ---------------------------------------------------------------- hard conditions
