@@ -9,6 +9,13 @@ CHAPTERS = {p.stem: p.read_text("utf-8") for p in sorted((ROOT / "chapters").glo
 LESSONS = [name for name, text in CHAPTERS.items() if "you_are_here(" in text]
 OF_THE_ARTICLE = [name for name in LESSONS if name[0].isdigit()]
 
+MOST_MINUTES = 15
+MOST_PLUMBING, MOST_PLUMBING_OF_THE_BOOK = 0.15, 0.10  # shares of the open lines of code
+BEATS = [
+    *[r"\*\*Question\.\*\*", r"\*\*Predict\.\*\*", r"\*\*Play\.\*\*", r"\*\*Measure\.\*\*", r"\*\*Remember\.\*\*"],
+    *[r"## Checked, and deeper$", r"## Exercises$", r"## Next question$"],
+]
+
 # To be switched on when every chapter has been rewritten in two layers, and when every claim quotes the article.
 REWRITTEN = False
 QUOTES_REQUIRED = False

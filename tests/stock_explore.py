@@ -9,9 +9,10 @@ import ipywidgets
 from explore import frame
 
 
-def explore(draw, *, start=None, labels=None, **choices):
-    """The figure of `draw` under one `SelectionSlider` for each of `choices`; the arguments are those of `explore`."""
+def explore(draw, *, start=None, labels=None, controls=None, **choices):
+    """The figure of `draw` under one `SelectionSlider` for each of `choices`, whatever `controls` says; the arguments are those of `explore`."""
     start, labels = start or {}, labels or {}
+    choices = {name: list(values) for name, values in choices.items()}
     sliders = {
         name: ipywidgets.SelectionSlider(
             options=[(f"{value:g}" if isinstance(value, float) else str(value), value) for value in values],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from chapters import BEATS, MOST_MINUTES, MOST_PLUMBING
 from published import MOVE, REPOSITORY, SITE
 
 ROOT = Path(__file__).parent.parent
@@ -165,13 +166,13 @@ def test_the_recipes_say_what_the_tests_ask():
     """Each rule that a new chapter or claim would break stands in its recipe, in the numbers of the test itself."""
     tests = (ROOT / "tests" / "test_chapters.py").read_text(encoding="utf-8")
     chapter, claim = " ".join(recipe("chapter")), " ".join(recipe("claim"))
-    for mark in ("Question", "Predict", "Play"):
-        assert f"**{mark}**" in chapter and rf"^\*\*{mark}\.\*\*" in tests
-    for needed in ("you_are_here(", "LEVELS", "_toc.yml", "index.md", "tests/claim_mutants/7-new.toml", "once"):
+    assert all(re.search(beat.removesuffix("$"), chapter) for beat in BEATS)
+    assert f"takes {MOST_MINUTES} minutes at most" in chapter and f"at most {100 * MOST_PLUMBING:.0f} %" in chapter
+    for needed in ("you_are_here(", "WAY", "_toc.yml", "index.md", "tests/claim_mutants/7-new.toml", "once"):
         assert needed in chapter, needed
-    longest = re.search(r"> (\d+)$", tests, re.MULTILINE)[1]
-    assert f"never more than {longest};" in chapter
-    for needed in ("in a cell of its own", "In the next cell, tagged `claim`", "`replace`", "`with`"):
+    longest = re.search(r"> (\d+)\]$", tests, re.MULTILINE)[1]
+    assert f"never more than {longest}." in chapter
+    for needed in ("in a cell of its own", "In the next cell, tagged `claim, hide-input`", "`replace`", "`with`"):
         assert needed in claim, needed
     mutants = (ROOT / "tests" / "claim_mutants" / "2-1-dot-product.toml").read_text(encoding="utf-8")
     assert re.search(r"^replace = ", mutants, re.M) and re.search(r"^with = ", mutants, re.M)

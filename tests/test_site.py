@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from chapters import LESSONS
 from frames import lowered, stored
 from server import Folder, serving
 
@@ -242,6 +243,144 @@ def test_every_control_through_all_its_values_by(page_name, touch, site, tab):
                 check_shown(element, figure, places)
             page.mouse.up()
     assert not wrong, wrong
+
+
+# ---------------------------------------------------------------- what stands closed
+
+DEEPER = """
+<section id="checked-and-deeper"><h2>Checked, and deeper</h2>
+<details class="deeper"><summary>Further claims</summary><p id="inside">A control.</p></details></section>
+<p style="height: 3000px"></p>
+<p><a id="to" href="#inside">there</a> <a id="to-heading" href="#checked-and-deeper">up</a>
+"""
+
+
+@pytest.fixture
+def deeper(site, tab, tmp_path):
+    """deeper(fragment, **options) -> a page of the book with a closed section in it, opened at a fragment."""
+
+    def start(fragment="", **options):
+        text = (site / "chapters/1-introduction.html").read_text("utf-8")
+        folder = tmp_path / "book"
+        if not folder.exists():
+            (folder / "chapters").mkdir(parents=True)
+            (folder / "_static").symlink_to(site / "_static")
+            before, mark, after = text.partition('<section id="exercises">')
+            (folder / "chapters/page.html").write_text(before + DEEPER + mark + after, "utf-8")
+        page = tab(**options)
+        page.goto("about:blank")
+        page.goto(f"file://{folder}/chapters/page.html{fragment}")
+        return page
+
+    return start
+
+
+IS_OPEN = "document.querySelector('details.deeper').open"
+
+
+@pytest.mark.parametrize("fragment", ["#inside", "#checked-and-deeper"])
+def test_an_address_that_leads_into_what_is_deeper_opens_it(fragment, deeper):
+    page = deeper(fragment)
+    page.wait_for_function(IS_OPEN)
+    assert 0 <= page.locator(fragment).bounding_box()["y"] < 400
+
+
+@pytest.mark.parametrize("link", ["#to", "#to-heading"])
+def test_a_link_that_leads_into_what_is_deeper_opens_it_again_and_again(link, deeper):
+    page = deeper()
+    assert not page.evaluate(IS_OPEN)
+    for _ in range(2):
+        page.locator(link).click()
+        page.wait_for_function(IS_OPEN)
+        page.evaluate("document.querySelector('details.deeper').open = false")
+
+
+def test_without_a_script_the_browser_opens_what_its_address_leads_to(deeper):
+    page = deeper("#inside", java_script_enabled=False)
+    assert page.locator("#inside").is_visible()
+
+
+def test_what_the_search_has_marked_is_not_left_closed(deeper):
+    page = deeper()
+    page.evaluate("document.querySelector('#inside').innerHTML = '<span class=highlighted>A</span>'")
+    page.evaluate("dispatchEvent(new Event('load'))")
+    assert page.evaluate(IS_OPEN)
+
+
+def test_what_is_deeper_is_printed_open_and_closed_again_afterwards(deeper):
+    page = deeper()
+    page.evaluate("addEventListener('beforeprint', () => { window.printed = " + IS_OPEN + " })")
+    page.pdf()
+    assert page.evaluate("window.printed") and not page.evaluate(IS_OPEN)
+
+
+def test_the_list_of_contents_follows_a_reader_past_what_is_closed(deeper):
+    page = deeper()
+    page.evaluate("document.querySelector('#how-to-read').scrollIntoView()")
+    page.wait_for_function("document.querySelector('.bd-toc-nav a.active')?.hash === '#how-to-read'")
+
+
+# ---------------------------------------------------------------- the first page, the mark and the ledger
+
+BESIDE_THE_WAY = [f"chapters/{name}.html" for name in ("1-introduction", "real-model", "costs")]
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (360, 740)], ids=["wide", "phone"])
+def test_the_landing_page_says_all_in_one_screen(size, site, tab):
+    width, height = size
+    page, _ = open_page(tab, f"file://{site}/index.html", viewport={"width": width, "height": height})
+    for what in (
+        ".start a",
+        ".start a + a",
+        ".landing blockquote",
+        ".landing mjx-container",
+        "figure svg",
+        "figcaption",
+    ):
+        box = page.locator(what).first.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, what
+    lead = page.locator(".landing p").first.inner_text()
+    assert re.search(r"about \d+(½)? (hours|minutes)", lead)
+
+
+@pytest.mark.parametrize("page_name", [f"chapters/{name}.html" for name in LESSONS])
+def test_the_mark_is_one_line_on_a_phone(page_name, site, tab):
+    page, _ = open_page(tab, f"file://{site}/{page_name}", viewport={"width": 360, "height": 740})
+    mark = page.locator(".thread")
+    box, right = mark.bounding_box(), mark.locator(".minutes").bounding_box()
+    assert box["height"] < 30 and right["x"] + right["width"] <= 360
+    assert re.fullmatch(r"about \d+ minutes", mark.locator(".minutes").inner_text())
+    assert (mark.locator("[aria-current]").count() == 1) == (page_name not in BESIDE_THE_WAY)
+
+
+def test_the_ledger_begins_with_what_was_corrected_and_can_be_filtered(site, tab):
+    page, wrong = open_page(tab, f"file://{site}/chapters/ledger.html")
+    rows = page.locator(".ledger tr[data-chapter]")
+    total = rows.count()
+    words = page.locator(".ledger .counts").inner_text()
+    counts = [int(n) for n in re.findall(r"(\d+) (?:corrected|holds)", words)]
+    assert sum(counts) == total == int(words.split()[0]) and "corrected" in rows.first.inner_text()
+    page.locator("select[name=verdict]").select_option("corrected")
+    assert page.locator(".ledger tr[data-chapter]:visible").count() == counts[0]
+    page.locator("select[name=chapter]").select_option("chapters/3-2-the-formula")
+    shown = page.locator(".ledger tr[data-chapter]:visible")
+    assert 0 < shown.count() < counts[0] and f"{shown.count()} shown" == page.locator(".ledger output").inner_text()
+    assert not wrong
+
+
+def test_the_ledger_is_whole_without_a_script(site, tab):
+    page = tab(java_script_enabled=False)
+    page.goto(f"file://{site}/chapters/ledger.html")
+    assert page.locator(".ledger tr[data-chapter]").count() == page.locator(".ledger tr[data-chapter]:visible").count()
+    assert not page.locator(".ledger form").is_visible()
+
+
+def test_the_verdict_of_the_ledger_is_seen_on_a_phone(site, tab):
+    page, _ = open_page(tab, f"file://{site}/chapters/ledger.html", viewport={"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for what in (".verdict", "td:last-child"):
+        box = page.locator(f".ledger {what}").first.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 360
 
 
 # ---------------------------------------------------------------- hard conditions
