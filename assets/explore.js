@@ -382,8 +382,8 @@ function takeHold(figure) {
   const sizes = () => mine.map((i) => figure.controls[i].size);
   const now = () => mine.reduce((sum, i, k) => sum * sizes()[k] + figure.controls[i].place, 0);
   const choose = (index) => {
-    if (index === now()) return;
     const places = figure.places;
+    if (index === now()) return;
     for (let k = mine.length - 1, rest = index; k >= 0; k--) {
       places[mine[k]] = rest % sizes()[k];
       rest = Math.floor(rest / sizes()[k]);
@@ -392,9 +392,9 @@ function takeHold(figure) {
     figure.dispatchEvent(new Event("input"));
   };
   const nearest = (distance) => {
-    let best = -1, least = Infinity;
+    let best = now(), least = Infinity;
     at.forEach((place, index) => {
-      const one = distance(place, index);
+      const one = distance(place);
       if (one < least) (best = index), (least = one);
     });
     return best;
@@ -404,10 +404,8 @@ function takeHold(figure) {
     const [x, y] = at[now()];
     button.style.left = `${(100 * x) / width}%`;
     button.style.top = `${(100 * y) / height}%`;
-    const label = (element) => element.querySelector(".explore-name").textContent;
-    const value = (element) => element.querySelector("output")?.textContent ?? "";
-    const said = mine.map((i) => figure.controls[i].element).map((element) => `${label(element)} ${value(element)}`);
-    button.setAttribute("aria-label", said.join(", "));
+    const read = (i, part) => figure.controls[i].element.querySelector(part)?.textContent;
+    button.setAttribute("aria-label", mine.map((i) => `${read(i, ".explore-name")} ${read(i, "output") ?? ""}`).join(", "));
   };
   button.addEventListener("pointerdown", (event) => {
     figure.hide();
@@ -430,8 +428,7 @@ function takeHold(figure) {
     const [x, y] = at[now()];
     const ahead = ([px, py]) => (px - x) * to[0] + (py - y) * to[1];
     const aside = ([px, py]) => Math.abs((px - x) * to[1] + (py - y) * to[0]);
-    const best = nearest((place) => (ahead(place) > 0.5 ? ahead(place) + 3 * aside(place) : Infinity));
-    if (best >= 0) choose(best);
+    choose(nearest((place) => (ahead(place) > 0.5 ? ahead(place) + 3 * aside(place) : Infinity)));
   });
   return button;
 }

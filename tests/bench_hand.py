@@ -160,6 +160,18 @@ explore(draw, x=list(range(20)), y=list(range(20)))
 ```
 """
 
+# From the next move of the pointer to the picture that is drawn for it.
+WATCH = """() => {
+  window.took = null;
+  addEventListener('pointermove', () => {
+    const begin = performance.now();
+    new MutationObserver((_, watch) => {
+      watch.disconnect();
+      requestAnimationFrame(() => (window.took = performance.now() - begin));
+    }).observe(document.querySelector('.explore-drawing'), { childList: true });
+  }, { capture: true, once: true });
+}"""
+
 
 def in_jupyter(playwright):
     """Milliseconds from a move of a drag to the picture that the kernel drew for it."""
@@ -188,12 +200,7 @@ def in_jupyter(playwright):
             tab.mouse.down()
             times = []
             for i in range(30):
-                tab.evaluate(
-                    """() => { window.took = null; addEventListener('pointermove', () => { const begin = performance.now();
-                    new MutationObserver((_, watch) => { watch.disconnect();
-                      requestAnimationFrame(() => (window.took = performance.now() - begin)) })
-                      .observe(document.querySelector('.explore-drawing'), { childList: true }) }, { capture: true, once: true }) }"""
-                )
+                tab.evaluate(WATCH)
                 share = 0.25 + 0.6 * (i * 7 % 20) / 20
                 tab.mouse.move(
                     stage["x"] + stage["width"] * share, stage["y"] + stage["height"] * (0.2 + (i % 11) / 17)

@@ -10,7 +10,7 @@ from explore import frame
 
 
 def explore(draw, *, start=None, labels=None, controls=None, **choices):
-    """The figure of `draw` under one `SelectionSlider` for each of `choices`, whatever `controls` says; the arguments are those of `explore`."""
+    """The figure of `draw` under one `SelectionSlider` for each of `choices`, with the arguments of `explore`."""
     start, labels = start or {}, labels or {}
     choices = {name: list(values) for name, values in choices.items()}
     sliders = {
