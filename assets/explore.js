@@ -135,7 +135,7 @@ class ExploreFigure extends HTMLElement {
     if (!this.drawing.firstElementChild?.viewBox) return null;
     const box = this.stage.getBoundingClientRect();
     const x = (clientX - box.left) * this.scale, y = (clientY - box.top) * this.scale;
-    let best = null, least = 24 * this.scale;
+    let best, least = 24 * this.scale;
     for (const [g, group] of this.groups.entries()) {
       if (group.grid) {
         const [left, top, right, bottom] = group.grid;
