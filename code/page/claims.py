@@ -38,7 +38,7 @@ class _Claim:
     def _repr_html_(self):
         f = {key: with_subscripts(value) for key, value in self.fields.items()}
         kind = f["verdict"].split(",")[0]
-        quote = f' <q lang="zh">{f["quote"]}</q>' if f["quote"] else ""
+        quote = f' <q lang="zh">{f["quote"].replace("$", "")}</q>' if f["quote"] else ""
         number = re.sub(r"^[a-z](?=[a-z-]*[ :,])", lambda first: first[0].upper(), f["number"])
         return (
             f'<div class="claim claim-{kind}" role="note" id="claim-{f["name"]}" '
