@@ -1,7 +1,9 @@
 """attention.py against torch's own kernels, and each bad input by its message."""
 
 import copy
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 import torch.nn as nn
@@ -64,6 +66,50 @@ def test_default_scale_is_one_over_the_root_of_d_k():
     torch.testing.assert_close(attention(q, k, v)[1], torch.softmax(q @ k.mT / 3, -1))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_scale_can_be_any_real_number_or_a_learned_one(dtype):
+    q, k, v = (rand(2, 4, 9, dtype=dtype, seed=i) for i in range(3))
+    expected = attention(q, k, v, scale=0.5)[0]
+    for scale in (np.float32(0.5), np.float64(0.5), torch.tensor(0.5), torch.tensor(0.5, dtype=torch.float64)):
+        assert torch.equal(attention(q, k, v, scale=scale)[0], expected)
+    assert torch.equal(attention(q, k, v, scale=np.int64(2))[0], attention(q, k, v, scale=2)[0])
+    learned = torch.tensor(0.5, requires_grad=True)
+    attention(q, k, v, scale=learned)[0].pow(2).sum().backward()
+    assert learned.grad.abs() > 0
+
+
+@pytest.mark.parametrize("number", [torch.inf, -torch.inf, torch.nan, 1e308])
+def test_a_hidden_key_leaves_no_trace_whatever_its_score(number):
+    """Also an infinite or undefined score is hidden: −∞ takes its place; added to it, it would not."""
+    q, k, v = (rand(2, 5, 8, seed=i) for i in range(3))
+    k[..., 3, 0] = number
+    mask = torch.ones(5, 5, dtype=torch.bool)
+    mask[:, 3] = False
+    seen = [0, 1, 2, 4]
+    expected, expected_weights = attention(q, k[..., seen, :], v[..., seen, :])
+    ways = {
+        "as it stands": lambda *qkv: attention(*qkv, mask=mask),
+        "with gradients": lambda q, *kv: attention(q.clone().requires_grad_(), *kv, mask=mask),
+        "under vmap": torch.func.vmap(lambda *qkv: attention(*qkv, mask=mask)),
+    }
+    for words, way in ways.items():
+        context, attn_weights = way(q, k, v)
+        torch.testing.assert_close(context, expected, atol=1e-12, rtol=0, msg=words)
+        torch.testing.assert_close(attn_weights[..., seen], expected_weights, atol=1e-12, rtol=0, msg=words)
+        assert (attn_weights[..., 3] == 0).all(), words
+
+
+def test_dropout_comes_after_the_weights_that_are_returned():
+    q, k, v = (rand(2, 6, 8, seed=i) for i in range(3))
+    expected, weights = attention(q, k, v, mask=causal_mask(6))
+    torch.manual_seed(1)
+    context, attn_weights = attention(q, k, v, mask=causal_mask(6), dropout_p=0.5)
+    torch.manual_seed(1)
+    assert torch.equal(attn_weights, weights)
+    assert torch.equal(context, F.dropout(weights, 0.5) @ v)
+    assert not torch.equal(context, expected)
+
+
 def test_inputs_are_never_changed():
     tensors = [rand(2, 4, 8, seed=i) for i in range(3)]
     mask = causal_mask(4)
@@ -93,12 +139,176 @@ GOOD = {"query": rand(2, 3, 4), "key": rand(2, 5, 4), "value": rand(2, 5, 6)}
         ({"mask": torch.ones(5, 3, dtype=torch.bool)}, r"mask \(5, 3\) does not broadcast.*\(2, 3, 5\)"),
         ({"mask": torch.ones(7, 2, 3, 5, dtype=torch.bool)}, r"mask \(7, 2, 3, 5\) does not broadcast"),
         ({"mask": torch.tensor([[True], [False], [True]])}, r"mask has a row that allows no key"),
+        ({"mask": nn.Parameter(torch.zeros(3, 5, dtype=torch.bool), requires_grad=False)}, r"allows no key"),
+        ({"mask": [[True] * 5] * 3}, r"mask is a list; it must be a torch\.Tensor.*torch\.as_tensor"),
+        ({"mask": np.ones((3, 5), dtype=bool)}, r"mask is a ndarray; it must be a torch\.Tensor"),
+        ({"mask": True}, r"mask is True; it must be a torch\.Tensor"),
+        ({"query": GOOD["query"].numpy()}, r"query is a ndarray; it must be a torch\.Tensor.*torch\.as_tensor"),
+        ({"key": GOOD["key"].tolist()}, r"key is a list; it must be a torch\.Tensor"),
+        ({"value": None}, r"value is None; it must be a torch\.Tensor"),
+        ({"key": GOOD["key"].float()}, r"have dtypes torch.float64, torch.float32, torch.float64; they must be equal"),
+        ({"query": GOOD["query"].to(torch.cfloat)}, r"query has dtype torch.complex64.*floating"),
     ],
 )
 def test_bad_inputs_of_attention(change, message):
     arguments = GOOD | change
     with pytest.raises(ValueError, match=message):
         attention(**arguments)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        *("0.5", True, np.True_, 1j, [0.5], Fraction(1, 2), np.array(0.5), np.ones((7, 1, 1, 1))),
+        *(torch.nan, torch.inf, -torch.inf, np.float32("nan")),
+        *(torch.ones(7, 1, 1, 1), torch.ones(1), torch.tensor(torch.nan), torch.tensor(True), torch.tensor(1j)),
+    ],
+    ids=lambda scale: f"{type(scale).__name__} {str(scale)[:9]}",
+)
+def test_bad_scales(scale):
+    with pytest.raises(
+        ValueError, match=r"scale .* must be a finite number, or a floating tensor without dimensions"
+    ):
+        attention(**GOOD, scale=scale)
+
+
+NO_PROBABILITIES = [1.0, -0.1, True, torch.nan, "0.1", None, [0.1], Fraction(1, 2), torch.tensor(0.1)]
+
+
+@pytest.mark.parametrize("p", NO_PROBABILITIES, ids=repr)
+def test_bad_dropouts(p):
+    with pytest.raises(ValueError, match=r"dropout_p = .* must be a probability in \[0, 1\)"):
+        attention(**GOOD, dropout_p=p)
+    with pytest.raises(ValueError, match=r"dropout = .* must be a probability in \[0, 1\)"):
+        MultiHeadAttention(12, 16, 10, p, 4)
+
+
+# ---------------------------------------------------------------- half precision
+
+HALVES = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+
+
+@HALVES
+@pytest.mark.parametrize("autocast", [False, True])
+def test_half_precision_is_as_near_to_the_truth_as_torchs_own(dtype, autocast):
+    """At scores of three standard deviations. The truth is computed in float64, from the same rounded inputs."""
+    q, k, v = (rand(4, 8, 64, 64, dtype=torch.float32, seed=i) for i in range(3))
+    q, k, v, mask = (3 * q).to(dtype), k.to(dtype), v.to(dtype), causal_mask(64)
+    with torch.autocast("cpu", dtype=dtype, enabled=autocast):
+        context, attn_weights = attention(q, k, v, mask=mask)
+        peers = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    truth, weights = attention(q.double(), k.double(), v.double(), mask=mask)
+    assert context.dtype == attn_weights.dtype == dtype
+    for error in (lambda a: (a - truth).abs().max(), lambda a: (a - truth).abs().mean()):
+        assert error(context) <= error(peers)
+    assert ((attn_weights - weights).abs() <= torch.finfo(dtype).eps / 2 * weights + 1e-6).all()
+
+
+@HALVES
+def test_half_precision_gives_one_answer_with_weights_and_without(dtype):
+    module = layer(dtype=dtype)
+    with torch.no_grad():
+        module.W_query.weight.mul_(20)
+    x = rand(2, 10, 12, dtype=dtype)
+    eps = torch.finfo(dtype).eps
+    torch.testing.assert_close(module(x, need_weights=True)[0], module(x), atol=4 * eps, rtol=4 * eps)
+
+
+# ---------------------------------------------------------------- torch's other ways to run it
+
+MASKS = torch.stack([causal_mask(5), torch.ones(5, 5, dtype=torch.bool), torch.eye(5, dtype=torch.bool)])
+
+
+class Attention(nn.Module):
+    def forward(self, query, key, value, mask):
+        return attention(query, key, value, mask=mask)
+
+
+def same(one, other):
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_it_compiles_in_one_piece(dtype, dynamic):
+    torch.compiler.reset()
+    compiled = torch.compile(Attention(), fullgraph=True, dynamic=dynamic, backend="aot_eager")
+    for tokens in (5, 7) if dynamic else (5,):
+        q, k, v = (rand(2, tokens, 8, dtype=dtype, seed=i).requires_grad_() for i in range(3))
+        answer, expected = compiled(q, k, v, causal_mask(tokens)), attention(q, k, v, mask=causal_mask(tokens))
+        same(answer, expected)
+        gradients = (torch.autograd.grad(context.float().pow(2).sum(), (q, k, v)) for context, _ in (answer, expected))
+        if dtype is torch.float32:
+            same(*gradients)
+
+
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_the_module_compiles_in_one_piece(need_weights):
+    torch.compiler.reset()
+    module, x = layer(), rand(2, 6, 12, dtype=torch.float32)
+    answer = torch.compile(module, fullgraph=True, dynamic=True, backend="aot_eager")(x, need_weights=need_weights)
+    expected = module(x, need_weights=need_weights)
+    same(answer, expected) if need_weights else same([answer], [expected])
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_it_is_exported_for_any_number_of_tokens_as_the_steps_of_the_formula_and_no_others(strict):
+    q, k, v = (rand(2, 5, 8, dtype=torch.float32, seed=i) for i in range(3))
+    tokens = torch.export.Dim("tokens", min=2, max=64)
+    shapes = ({1: tokens}, {1: tokens}, {1: tokens}, {0: tokens, 1: tokens})
+    program = torch.export.export(Attention(), (q, k, v, MASKS[0]), dynamic_shapes=shapes, strict=strict)
+    steps = [str(node.target).split(".")[1] for node in program.graph.nodes if node.op == "call_function"]
+    steps = [step for step in steps if step not in ("sym_size", "_assert_scalar")]
+    assert steps == ["mul", "transpose", "matmul", "bitwise_not", "masked_fill", "softmax", "matmul"]
+    longer = [rand(2, 9, 8, dtype=torch.float32, seed=i) for i in range(3)]
+    same(program.module()(*longer, causal_mask(9)), attention(*longer, mask=causal_mask(9)))
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_the_module_is_exported_for_any_number_of_texts_and_tokens(need_weights, strict):
+    module, x = layer().eval(), rand(3, 5, 12, dtype=torch.float32)
+    shapes = {"x": {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", min=2, max=10)}, "need_weights": None}
+    program = torch.export.export(module, (x, need_weights), dynamic_shapes=shapes, strict=strict)
+    longer = rand(4, 9, 12, dtype=torch.float32)
+    answer, expected = program.module()(longer, need_weights), module(longer, need_weights=need_weights)
+    same(answer, expected) if need_weights else same([answer], [expected])
+
+
+def test_vmap_over_masks_alone_and_gradients_through_it():
+    q, k, v = (rand(2, 5, 8, seed=i) for i in range(3))
+
+    def one(q, mask):
+        return attention(q, k, v, mask=mask)[0]
+
+    each = torch.stack([one(q, mask) for mask in MASKS])
+    torch.testing.assert_close(torch.func.vmap(one, (None, 0))(q, MASKS), each)
+    torch.testing.assert_close(torch.func.vmap(one, (0, None))(q, MASKS[0]), torch.stack([one(r, MASKS[0]) for r in q]))
+    by_func = torch.func.grad(lambda q: torch.func.vmap(one, (None, 0))(q, MASKS).pow(2).sum())(q)
+    asked = q.clone().requires_grad_()
+    sum(one(asked, mask).pow(2).sum() for mask in MASKS).backward()
+    torch.testing.assert_close(by_func, asked.grad)
+    scales = torch.tensor([0.1, 0.7], dtype=torch.float64)
+    by_scale = torch.func.vmap(lambda scale: attention(q, k, v, scale=scale)[0])(scales)
+    torch.testing.assert_close(by_scale, torch.stack([attention(q, k, v, scale=scale)[0] for scale in scales]))
+
+
+def test_derivatives_of_the_masked_scores():
+    """The mask is written into the scores past autograd: every kind of derivative must not miss it."""
+    tensors = [rand(1, 5, 3, seed=i).requires_grad_() for i in range(3)]
+
+    def masked(*qkv):
+        return attention(*qkv, mask=causal_mask(5))
+
+    assert torch.autograd.gradcheck(masked, tensors, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(masked, tensors)
+
+
+def test_the_shapes_of_tensors_without_numbers():
+    for dtype in (torch.float32, torch.bfloat16):
+        q, k, v = (torch.empty(2, 5, 8, dtype=dtype, device="meta") for _ in range(3))
+        assert attention(q, k, v, mask=MASKS[0].to("meta"))[0].shape == (2, 5, 8)
 
 
 # ---------------------------------------------------------------- the module
@@ -164,6 +374,16 @@ def test_a_checkpoint_with_the_same_names_loads_strictly():
     assert set(ours.state_dict()) == set(state)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bool])
+@pytest.mark.parametrize("buffer", [torch.triu(torch.ones(10, 10), 1), torch.ones(10, 10).tril(), torch.zeros(10, 10)])
+def test_one_answer_whatever_the_buffer_of_a_checkpoint_means(buffer, dtype):
+    """1 = hidden, 1 = visible, and no mask at all: this module is causal, with weights and without."""
+    expected, module, x = layer(), layer(), rand(2, 6, 12, dtype=torch.float32)
+    module.load_state_dict(module.state_dict() | {"mask": buffer.to(dtype)}, strict=True)
+    torch.testing.assert_close(module(x), expected(x), atol=1e-6, rtol=0)
+    same(module(x, need_weights=True), expected(x, need_weights=True))
+
+
 def test_dropout_works_in_training_and_only_there():
     module, x = layer(dropout=0.5), rand(1, 8, 12, dtype=torch.float32)
     for need_weights in (True, False):
@@ -197,12 +417,28 @@ def test_dropout_keeps_the_mean():
         ({"num_heads": 0}, r"num_heads = 0 must be a whole number of at least 1"),
         ({"d_in": 2.5}, r"d_in = 2.5 must be a whole number"),
         ({"context_length": -1}, r"context_length = -1"),
+        ({"num_heads": True}, r"num_heads = True must be a whole number"),
+        ({"num_heads": np.True_}, r"num_heads = .*True.* must be a whole number"),
+        ({"num_heads": torch.tensor(True)}, r"num_heads = True must be a whole number"),
+        ({"d_out": "16"}, r"d_out = '16' must be a whole number"),
+        ({"d_in": None}, r"d_in = None must be a whole number"),
+        ({"d_in": np.float64(12)}, r"d_in = .*12\.0.* must be a whole number"),
     ],
 )
 def test_bad_sizes_of_the_module(change, message):
     sizes = {"d_in": 12, "d_out": 16, "context_length": 10, "dropout": 0.0, "num_heads": 4}
     with pytest.raises(ValueError, match=message):
         MultiHeadAttention(**(sizes | change))
+
+
+def test_whole_numbers_of_numpy_and_torch_are_whole_numbers():
+    module = MultiHeadAttention(np.int64(12), np.int32(16), torch.tensor(10), 0.0, np.uint8(4))
+    assert [type(n) for n in (module.d_out, module.num_heads, module.head_dim)] == [int, int, int]
+    assert module(rand(1, 10, 12, dtype=torch.float32)).shape == (1, 10, 16)
+    assert torch.equal(causal_mask(np.int64(3)), causal_mask(3))
+    for number in (0, 2.0, True, "3"):
+        with pytest.raises(ValueError, match=r"num_tokens = .* must be a whole number of at least 1"):
+            causal_mask(number)
 
 
 @pytest.mark.parametrize(
@@ -213,11 +449,23 @@ def test_bad_sizes_of_the_module(change, message):
         (rand(1, 11, 12), r"x has 11 tokens, context_length = 10 allows 1 to 10.*larger context_length"),
         (rand(1, 0, 12), r"x has 0 tokens"),
         (torch.ones(1, 5, 12, dtype=torch.int), r"x has dtype torch.int32.*x\.float\(\)"),
+        (rand(1, 5, 12), r"x has dtype torch.float64, the weights have torch.float32; they must be equal.*x\.to"),
+        (rand(1, 5, 12).numpy(), r"x is a ndarray; it must be a torch\.Tensor"),
+        (rand(1, 5, 12).tolist(), r"x is a list; it must be a torch\.Tensor"),
+        (None, r"x is None; it must be a torch\.Tensor"),
     ],
 )
 def test_bad_inputs_of_the_module(x, message):
     with pytest.raises(ValueError, match=message):
         layer()(x)
+
+
+def test_autocast_may_mix_the_dtypes_of_input_and_weights():
+    x = rand(2, 5, 12, dtype=torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for given in (x, x.bfloat16()):
+            context, attn_weights = layer()(given, need_weights=True)
+            assert context.dtype == attn_weights.dtype == torch.bfloat16
 
 
 # ---------------------------------------------------------------- memory
@@ -233,4 +481,7 @@ def test_memory_grows_linearly_without_weights_and_quadratically_with_them():
         return slope(tokens, peaks)
 
     assert growth() == pytest.approx(1, abs=0.05)
+    with torch.no_grad():
+        weights = peak_bytes(lambda x: module(x, need_weights=True), torch.zeros(1, 8192, 128)) / (4 * 8192**2)
+    assert weights < 2.5, "more than scores and weights: the mask should be written into the scores"
     assert growth(need_weights=True) == pytest.approx(2, abs=0.1)

@@ -17,7 +17,10 @@ from judging.clues import number
 from judging.mistakes import close
 
 HERE = Path(__file__).parent
-OURS = (f"{HERE}{os.sep}", str(HERE.with_name("checks.py")), str(HERE.with_name("attention.py")))
+OURS = (
+    f"{HERE}{os.sep}",
+    *(str(HERE.with_name(name)) for name in ("checks.py", "attention.py", "attention_inputs.py")),
+)
 LIBRARIES = (
     str(Path(torch.__file__).parents[1]),
     sysconfig.get_path("stdlib"),
