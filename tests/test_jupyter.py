@@ -156,13 +156,15 @@ def test_run_all_is_clean(ran):
 # ---------------------------------------------------------------- read as a notebook
 
 # Prose as JupyterLab renders it, without code; and the languages of code blocks, where a directive would end up.
-PROSE = """async app => {
+PROSE = r"""async app => {
   const notebook = app.shell.currentWidget.content, found = [];
   for (const [i, cell] of notebook.widgets.entries()) {
     if (cell.model.type !== 'markdown') continue;
     await notebook.scrollToItem(i);
     await cell.ready;
-    const prose = cell.node.querySelector('.jp-MarkdownOutput').cloneNode(true);
+    const shown = () => cell.node.querySelector('.jp-MarkdownOutput');
+    for (let turn = 0; turn < 40 && !shown()?.textContent.trim(); turn++) await new Promise(go => setTimeout(go, 50));
+    const prose = shown().cloneNode(true);
     const languages = [...prose.querySelectorAll('pre code')].map(code => code.className);
     prose.querySelectorAll('pre, code, mjx-container').forEach(element => element.remove());
     found.push(`${prose.textContent}\n${languages.join('\n')}`);
