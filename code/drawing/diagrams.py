@@ -5,6 +5,7 @@ import textwrap
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from drawing.marks import point_at
 from drawing.palette import CONTEXT, FAINT, INK, KEY, QUERY, SCORE, VALUE, WEIGHT, WIDTH
 
 HEIGHT = 8.1  # inches
@@ -130,14 +131,16 @@ def there_and_back(boxes, links):
     figure.subplots_adjust(0, 0, 1, 1)
     ax.set(xlim=(0, WIDTH), ylim=(-0.05, 2.45))
     ax.axis("off")
-    at = {name: (0.55 + 1.35 * column, 1.5 - 1.1 * row) for name, (column, row, *_) in boxes.items()}
+    at = {name: (0.5 + 1.2 * column, 1.5 - 1.1 * row) for name, (column, row, *_) in boxes.items()}
     centre = {"ha": "center", "va": "center"}
     for name, (_, _, upper, lower) in boxes.items():
         x, y = at[name]
         ax.text(x, y + 0.54, name, weight="bold", **centre)
-        ax.text(x, y + 0.2, f"{upper:.2f}", **centre)
-        ax.text(x, y - 0.14, f"{round(lower, 3) + 0.0:+.3f}", color=CONTEXT, style="italic", **centre)
+        ax.text(x, y + 0.2, f"{upper:.2f}".replace("-", "−"), **centre)
+        ax.text(x, y - 0.14, f"{round(lower, 3) + 0.0:+.3f}".replace("-", "−"), color=CONTEXT, style="italic", **centre)
         ax.add_patch(plt.Rectangle((x - 0.42, y - 0.32), 0.84, 0.74, fc="none", ec=FAINT))
+    numbers = [f"→ {upper:.2f}, ← {lower:+.3f}".replace("-", "−") for _, _, upper, lower in boxes.values()]
+    point_at(ax, at.values(), boxes, numbers)
     forth = {"arrowstyle": "-|>", "color": INK, "lw": 1}
     back = {"arrowstyle": "-|>", "color": CONTEXT, "lw": 1, "ls": (0, (3, 2))}
     for start, end in links:
