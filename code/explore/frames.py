@@ -117,9 +117,10 @@ def describe(mark, figure, choice, choices):
     """A mark for the script: (what usually stays from frame to frame, what changes), in the units of the SVG."""
     if isinstance(mark, Grid):
         rows = len(mark.values)
-        # From edge to edge of the axes, and as high as the rows.
+        # From edge to edge of the axes, and as high as the rows; a single row is as high as the axes.
         left, right = (x for x, _ in places(mark.ax, [(0, 0), (1, 0)], figure, mark.ax.transAxes))
-        top, bottom = (y for _, y in places(mark.ax, [(0, -0.5), (0, rows - 0.5)], figure))
+        edges = ([(0, 1), (0, 0)], mark.ax.transAxes) if rows == 1 else ([(0, -0.5), (0, rows - 0.5)], None)
+        top, bottom = (y for _, y in places(mark.ax, edges[0], figure, edges[1]))
         fixed = {"grid": [left, top, right, bottom], "rows": _words(mark.rows), "columns": _words(mark.columns)}
         fixed |= {"title": mark.ax.get_title(), "decimals": mark.decimals}
         picks = [_picks(*pair, choices) for pair in zip(mark.chooses, (mark.rows, mark.columns), strict=True)]
