@@ -211,8 +211,8 @@ def build():
             (copy / "weights").symlink_to(ROOT / "weights")
         clean, log = jupyter_book(copy)
         unchanged, second_log = jupyter_book(copy)
-    executed = r"([\w./-]+)\.md: Executed notebook in ([\d.]+) seconds"
-    seconds = {path.removeprefix(f"{copy}/"): float(time) for path, time in re.findall(executed, log)}
+    executed = r"\] executed (\S+) in ([\d.]+) s "
+    seconds = {name: float(time) for name, time in re.findall(executed, log)}
     sources = [ROOT / "index.md", *(ROOT / "chapters").glob("*.md")]
     notebooks = {str(p.relative_to(ROOT).with_suffix("")) for p in sources if "\nkernelspec:" in p.read_text("utf-8")}
     assert seconds.keys() == notebooks, f"the log names {sorted(seconds)} as executed, not {sorted(notebooks)}"

@@ -38,7 +38,7 @@ def stock_book(pages):
         ours = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
         (book / "_config.yml").write_text(yaml.safe_dump({key: ours[key] for key in SETTINGS if key in ours}), "utf-8")
         shutil.copy(ROOT / "tests/stock_explore.py", book / "code")
-        with open(book / "code/explore.py", "a", encoding="utf-8") as module:
+        with open(book / "code/explore/__init__.py", "a", encoding="utf-8") as module:
             module.write("\nfrom stock_explore import explore\n")
         command = [Path(sys.executable).with_name("jupyter-book"), "build", "."]
         # As in our build: no progress bar, which would be one more widget in the page.
