@@ -166,7 +166,7 @@ def arrays_as_cards(rows, *, heads_inside="", message=""):
     ax.set(xlim=(0, WIDTH), ylim=(5.5, 0))
     ax.axis("off")
     ax.text(0.3, 1.2, textwrap.fill(message, 46), family="monospace", linespacing=1.6)
-    cell = 0.105  # inches
+    cell = 0.09  # inches
     for i, (name, shape, colour) in enumerate(rows):
         y = 0.36 + 0.68 * i
         ax.text(0.05, y, name, va="center", color=colour, weight="bold", fontsize=9.5)
@@ -175,8 +175,12 @@ def arrays_as_cards(rows, *, heads_inside="", message=""):
         if name == heads_inside:
             tokens, heads = heads, tokens
         for head in range(heads):
-            left = 1.62 + head * (width * cell + (0 if name == heads_inside else 0.09))
+            left = 1.4 + head * (width * cell + (0 if name == heads_inside else 0.08))
             _card(ax, left, y - tokens * cell / 2, tokens, width, cell, colour)
+    if rows:
+        middles = [(1.5, 0.36 + 0.68 * i) for i in range(len(rows))]
+        shapes = [" × ".join(map(str, shape)) for _, shape, _ in rows]
+        point_at(ax, middles, [name for name, _, _ in rows], shapes)
     return figure
 
 
