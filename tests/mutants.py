@@ -673,7 +673,13 @@ def attention_einsum(query, key, value, *, mask=None, scale=None):
 @right("check_attention")
 def attention_loops(query, key, value, *, mask=None, scale=None):
     """Python loops"""
-    if query.dim() > 2:
+    lead = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    if lead:
+        shared = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+        if shared != lead:  # the weights have fewer leading dimensions than the context
+            parts = [attention_loops(query, key, v, mask=mask, scale=scale) for v in value]
+            return torch.stack([context for context, _ in parts]), parts[0][1]
+        query, key, value = (t.expand(*lead, *t.shape[-2:]) for t in (query, key, value))
         masks = [None] * len(query)
         if mask is not None:
             masks = mask.expand(*query.shape[:-1], key.shape[-2])
@@ -718,15 +724,18 @@ def attention_float64(query, key, value, *, mask=None, scale=None):
 @right("check_attention")
 def attention_flattened(query, key, value, *, mask=None, scale=None):
     """leading dimensions folded into one, baddbmm"""
-    lead = query.shape[:-2]
-    q, k, v = (t.reshape(-1, *t.shape[-2:]) for t in (query, key, value))
+    lead = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    whole = torch.broadcast_shapes(lead, value.shape[:-2])
+    q, k = (t.expand(*lead, -1, -1).reshape(-1, *t.shape[-2:]) for t in (query, key))
     bias = torch.zeros(*lead, query.shape[-2], key.shape[-2], dtype=query.dtype)
     if mask is not None:
         bias = bias.masked_fill(~mask, -math.inf)
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     scores = torch.baddbmm(bias.reshape(-1, *bias.shape[-2:]), q, k.mT, alpha=scale)
     weights = scores.softmax(2)
-    return (weights @ v).reshape(*lead, query.shape[-2], v.shape[-1]), weights.reshape(bias.shape)
+    weights = weights.reshape(bias.shape)
+    w, v = (t.expand(*whole, -1, -1).reshape(-1, *t.shape[-2:]) for t in (weights, value))
+    return torch.bmm(w, v).reshape(*whole, query.shape[-2], v.shape[-1]), weights
 
 
 @right("check_attention")
@@ -1039,7 +1048,7 @@ rooms("W_key frozen", "W_key.weight takes no gradient", made=lambda m, *_: m.W_k
 rooms("context detached", "reaches", join=lambda m, c: Rooms.join(m, c.detach()))
 rooms(
     "the mask buffer overwritten by a slice of it",
-    "called with 5 tokens after a call with 2",
+    "after a call with 2 × 2 tokens",
     hide=lambda m, s: (setattr(m, "mask", m.mask[: s.shape[-1], : s.shape[-1]]), Rooms.hide(m, s))[1],
 )
 rooms(

@@ -4,6 +4,8 @@ A clue takes (task, part, cases, outputs): a run.Task, the part that is wrong, t
 first, and the reader's tensor for each. It returns words that are true of these numbers, or None.
 """
 
+from dataclasses import replace
+
 import torch
 
 from judging import mistakes
@@ -78,6 +80,23 @@ def precision_clue(task, part, cases, outputs):
     )
 
 
+def kept_clue(task, part, cases, outputs):
+    """What was given in another call is used in this one."""
+    case, got = cases[0], outputs[0]
+    if got.isnan().all():
+        return None
+    for other in cases[1:]:
+        kept = {name: getattr(other, name) for name in case.given if getattr(other, name) is not None}
+        for name, changed in {**{name: {name: old} for name, old in kept.items()}, "the result": kept}.items():
+            try:
+                stale = task.right(replace(case, **changed))[part]
+            except (RuntimeError, ValueError):  # the sizes of the one do not fit the other
+                continue
+            if close(got, stale, case.tolerance):
+                return f"these are the numbers for {name} of another call ({other.words}): is it kept between calls?"
+    return None
+
+
 def ratio_clue(task, part, cases, outputs):
     """All numbers wrong by one factor."""
     ratios = []
@@ -89,6 +108,8 @@ def ratio_clue(task, part, cases, outputs):
         ratios.append(ratio)
     if max(ratios) - min(ratios) > 1e-3:
         return None
+    if abs(ratios[0]) < 1e-6:
+        return f"every number of {part} is 0"
     return f"every number of {part} is {number(ratios[0])} times what it should be"
 
 
@@ -124,9 +145,12 @@ def overflow_clue(task, part, cases, outputs):
 
 
 def nan_clue(task, part, cases, outputs):
-    if outputs[0].isnan().any():
-        return "there is NaN in it: 0 · inf, inf − inf, or a row with every key hidden"
-    return None
+    if not outputs[0].isnan().any():
+        return None
+    masked = [getattr(case, "mask", None) is not None for case in cases]
+    if all(got.isnan().any() == m for got, m in zip(outputs, masked, strict=True)):
+        return "NaN comes out wherever a mask is given: 0 · (-inf) is NaN, and so is the softmax of a row all hidden"
+    return "there is NaN in it: 0 · inf, inf − inf, 0 / 0, or a row with every key hidden"
 
 
 def rows_clue(task, part, cases, outputs):
