@@ -64,7 +64,7 @@ def _answers(judged):
             return Check(False, str(wrong))
         except Exception as error:  # no answer is a traceback, not even of the check's own
             said = f"{type(error).__name__}: {run.first_line(error)}"
-            return Check(False, f"What it returns is so unusual that the check itself cannot judge it ({said}).")
+            return Check(False, f"The check stumbles over it and cannot judge it ({said}): write it in a plainer way.")
         finally:
             torch.set_default_dtype(dtype)
 
@@ -164,7 +164,7 @@ def check_mask(fn):
     task = Task(
         call=call,
         right=lambda case: {"attn_scores": case.scores.masked_fill(~case.mask, -INF)},
-        guess=lambda part, case, do: do(case.scores, case.mask),
+        guess=lambda part, case, do=lambda s, m: s.masked_fill(~m, -INF): do(case.scores, case.mask),
         known=[(words, {"do": do}) for words, do in known.items()],
         sure=[clues.kept_clue, clues.fill_clue],
         clues=[],
@@ -204,12 +204,11 @@ def check_attention(fn):
             mistakes.formula(case, **wrong), 1 if part == "attn_weights" else 2
         ),
         known=mistakes.mistakes(["scale", "mask", "softmax", "roles", "product", "mix"], SIZES),
-        sure=[clues.kept_clue, clues.precision_clue, clues.overflow_clue],
+        sure=[clues.kept_clue, clues.ratio_clue, clues.precision_clue, clues.overflow_clue],
         clues=[
             clues.nan_clue,
             clues.scale_clue,
             clues.order_clue,
-            clues.ratio_clue,
             clues.leak_clue,
             clues.hidden_clue,
             clues.rows_clue,

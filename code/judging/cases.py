@@ -39,6 +39,11 @@ class Case:
         return self.mask is None and self.scale is None and self.key.shape[-2] > 1
 
     @property
+    def hides(self):
+        """Which queries have a hidden key."""
+        return torch.tensor(False) if self.mask is None else ~self.mask.all(-1)
+
+    @property
     def broadcasts(self):
         return len({t.shape[:-2] for t in (self.query, self.key, self.value)}) > 1
 
@@ -53,7 +58,7 @@ class Case:
             found["float64"] = replace(self, **single, tolerance=1e-5), IN_FLOAT32
         if self.broadcasts:
             same = {name: t.expand(*lead, -1, -1) for name, t in tensors.items()}
-            found["broadcast"] = (
+            found[f"leads {[tuple(t.shape[:-2]) for t in tensors.values()]}"] = (
                 replace(self, **same),
                 f"It is right once query, key and value all have the leading dimensions {tuple(lead)}; "
                 "they need not, they broadcast.",
@@ -69,7 +74,10 @@ class Case:
                 "and its dimensions line up with those of the scores from the right.",
             )
         if self.scale is not None and self.scale <= 0:
-            found["negative"] = replace(self, scale=0.7), "It is right with scale = 0.7; any number may be given."
+            found["negative" if self.scale else "zero"] = (
+                replace(self, scale=0.7),
+                "It is right with scale = 0.7; any number may be given.",
+            )
         if isinstance(self.scale, int):
             found["int"] = (
                 replace(self, scale=float(self.scale)),
@@ -148,13 +156,13 @@ def attention_cases():
         _large("float64, a row with visible scores near -2000 and hidden ones near 2000", signs, mask=first),
         _case("three leading dimensions (2, 1, 3), 4 queries, 6 keys", (2, 1, 3), 4, 6, 10, 5, seed=5),
         _case("mask=None and scale=None said outright, 3 queries, 5 keys", (), 3, 5, 4, 6, explicit=True, seed=6),
-        _case("scale = 0, 3 queries, 5 keys", (), 3, 5, 4, 6, scale=0.0, seed=2),
         _case("scale = -0.6 and another mask, 3 queries, 5 keys", (), 3, 5, 4, 6, scale=-0.6, mask=some(3, 5), seed=8),
+        _case("scale = 0, 3 queries, 5 keys", (), 3, 5, 4, 6, scale=0.0, seed=2),
         _case("more queries than keys, a batch of 2, 9 queries, 4 keys", (2,), 9, 4, 6, 3, seed=9),
         _case("9 queries, 4 keys and a mask (9, 4)", (2,), 9, 4, 6, 3, mask=some(9, 4), seed=10),
         _case("a batch of one, 4 queries, 6 keys, d_k = 3", (1,), 4, 6, 3, 5, seed=11),
-        _case("a batch of 2 with one head, one query, 6 keys, d_v = 1", (2, 1), 1, 6, 3, 1, seed=12),
-        _case("a batch of 2, 4 queries, one key, d_k = 1", (2,), 4, 1, 1, 3, seed=13),
+        _case("a batch of 2 with one head, one query, 6 keys, d_k = d_v = 1", (2, 1), 1, 6, 1, 1, seed=12),
+        _case("a batch of 2, 4 queries, one key", (2,), 4, 1, 6, 3, seed=13),
         _case("a mask (2, 4, 6), one for each of a batch of 2", (2,), 4, 6, 3, 5, mask=some(2, 4, 6), seed=14),
         _case("a mask (3, 4, 6), one for each of 3 heads", (3, 3), 4, 6, 10, 5, mask=some(3, 4, 6), seed=15),
         _case("a mask (2, 1, 4, 6), the same for 3 heads", (2, 3), 4, 6, 10, 5, mask=some(2, 1, 4, 6), seed=16),
@@ -178,7 +186,7 @@ def _shared(words, query, key, value=None):
 
 def friendly_cases():
     """Sizes made equal, the least first: where code runs that confuses two of them. Before them, 0 to 2 leads."""
-    leads = ", and must with any number: count dimensions from the end, as in transpose(-2, -1) and dim=-1."
+    leads = ", and must with any number: count dimensions from the end, -1 is the last."
     return [
         _case("no leading dimension", (), 3, 5, 4, 6, leads_only=True, hint=leads),
         _case("one leading dimension", (2,), 3, 5, 4, 6, leads_only=True, hint=leads),
@@ -216,7 +224,8 @@ class MaskCase:
 def mask_cases():
     cases = [case for case in attention_cases() if case.mask is not None and not case.large]
     found = [MaskCase(case.words, case.query @ case.key.mT, case.mask) for case in cases]
-    return [*found, MaskCase("float64 scores and a causal mask", found[0].scores.double(), found[0].mask, 1e-9)]
+    one = MaskCase("a batch of one with one query", found[0].scores[:1, :1], found[1].mask[:1])
+    return [*found, one, MaskCase("float64 scores and a causal mask", found[0].scores.double(), found[0].mask, 1e-9)]
 
 
 @dataclass(eq=False)
@@ -281,15 +290,19 @@ class HeadsCase:
     def plain(self):
         return self.x.shape[1] > 1
 
+    @property
+    def hides(self):
+        return torch.arange(self.x.shape[1]) < self.x.shape[1] - 1
+
     def easier(self):
         found = {}
         if self.x.dtype == torch.float64 and not self.large:
             found["float64"] = replace(self, x=self.x.float(), tolerance=1e-5), IN_FLOAT32
         if len(self.x) == 1:
             found["one"] = replace(self, x=self.x.repeat(2, 1, 1)), "It is right with a batch of 2."
-        if self.x.shape[1] > max(self.d_in, self.d_out):
+        if (tokens := self.x.shape[1]) > max(self.d_in, self.d_out):
             words = "It is right with 2 tokens: is something sized by a width or a number, not by context_length?"
-            found["long"] = replace(self, x=self.x[:, :2]), words
+            found[f"{tokens} tokens"] = replace(self, x=self.x[:, :2]), words
         return found
 
     def independent(self):

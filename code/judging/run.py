@@ -94,8 +94,7 @@ def beside(judged, written):
             if since and time.monotonic() - since > PATIENCE:
                 frames = traceback.extract_stack(sys._current_frames().get(thread.ident))
                 raise Wrong(
-                    f"After {PATIENCE} seconds it had not come to an end{own_line(frames, ', at ')}, and was stopped: "
-                    "is there a loop that never ends?"
+                    f"It took too long and was stopped{own_line(frames, ', at ')}. Is there a loop that never ends?"
                 )
     finally:  # also when the reader presses "stop"
         for _ in range(20):  # a bare `except:` may swallow the first
@@ -254,6 +253,8 @@ def a(thing):
 
 def examine(task, cases, friendly):
     """Go through the cases; raise Wrong with the best words for the first one that is not right."""
+    for i, case in enumerate(cases):
+        case.number = i  # a clue asks which came first
     passed = []
     for case in cases:
         state = torch.get_rng_state()
@@ -261,10 +262,13 @@ def examine(task, cases, friendly):
             got, again = task.call(case), task.call(case)
         except Crash as crash:
             raise Wrong(f"{crash}, with {case.words}.{crash_hint(task, crash, case, friendly, passed)}") from None
-        except Stub as stub:
+        except Stub:
             if not run_all(task, cases)[0]:
                 raise
-            raise Wrong(f"With {case.words}, nothing comes back, and with others something does. {stub}") from None
+            raise Wrong(
+                f"With {case.words}, it gives nothing yet, and with other inputs it does: does every path through it "
+                "end in a `return`?"
+            ) from None
         except Wrong as wrong:
             raise Wrong(f"{wrong} (The case: {case.words}.)" if passed else str(wrong)) from None
         drew = not torch.equal(state, torch.get_rng_state())
@@ -280,8 +284,8 @@ def examine(task, cases, friendly):
 def why_two(drew):
     if drew:
         return (
-            "something random is left in it, such as dropout that is never switched off, or weights made anew at each "
-            "call."
+            "something random is left in it, such as dropout that is never switched off or has another p than the one "
+            "given, or weights made anew at each call."
         )
     return "does it remember something between calls, such as a counter or a result?"
 
@@ -322,7 +326,7 @@ def explain(task, part, cases, problem):
     lead = "The context is right, and the weights returned beside it are not. " if alone and part != "context" else ""
     # Where the weights are right, two mistakes that spoil them are no likely reason for a wrong context.
     pairs = [] if alone and part == "context" else [two_mistakes]
-    for look in (one_mistake, *task.sure, *pairs, *task.clues):
+    for look in (one_mistake, *task.sure, easier, *pairs, *task.clues):
         try:
             words = look(task, part, ran, outputs)
         except (Wrong, RuntimeError, IndexError, TypeError, ValueError):  # too far off for this one
@@ -330,11 +334,9 @@ def explain(task, part, cases, problem):
         if words:
             return f"{lead}{sentence(words)} {problem}"
     well = [c for c, got in zip(ran, outputs, strict=True) if not difference(part, got, task.right(c)[part], c)]
-    if hint := easier_hint(task, ran[0], well):
-        return problem + hint
     hint = f" It does come out right with {well[0].words}." if well else ""
     unknown = "None of the mistakes that this check knows gives these numbers. "
-    return f"{'' if 'should have shape' in problem else unknown}{problem}{hint}"
+    return f"{lead}{'' if 'should have shape' in problem else unknown}{problem}{hint}"
 
 
 def run_all(task, cases):
@@ -349,6 +351,11 @@ def run_all(task, cases):
     return ran, outputs
 
 
+def easier(task, part, cases, outputs):
+    passed = [c for c, got in zip(cases, outputs, strict=True) if close(got, task.right(c)[part], c.tolerance)]
+    return easier_words(task, cases[0], passed)
+
+
 def one_mistake(task, part, cases, outputs):
     return mistakes.name_one(task.known, functools.partial(task.guess, part), cases, outputs)
 
@@ -358,7 +365,7 @@ def two_mistakes(task, part, cases, outputs):
 
 
 def sentence(words):
-    return words[0].upper() + words[1:] + ("" if words.endswith("?") else ".")
+    return words[0].upper() + words[1:] + ("" if words[-1] in ".?" else ".")
 
 
 CRASHES = {
@@ -389,8 +396,8 @@ def crash_hint(task, crash, case, friendly, passed):
     for pattern, words in CRASHES.items():
         if re.search(pattern, str(crash)):
             return f" {words}"
-    if hint := easier_hint(task, case, passed):
-        return hint
+    if words := easier_words(task, case, passed):
+        return f" {words}"
     if not case.plain or not re.match(SHAPES, str(crash)):
         return ""
     if re.search(r"size.*`.*\w\.T\b", str(crash)) and case.lead:
@@ -425,13 +432,13 @@ def equal_sizes(case):
     return {(a, b) for a, b in itertools.combinations(sizes, 2) if sizes[a] == sizes[b]}
 
 
-def easier_hint(task, case, passed):
+def easier_words(task, case, passed):
     """What the reader's code does not bear, if the case comes out right without it, and none with it did."""
     for what, (other, words) in case.easier().items():
         ran, outputs = run_all(task, [other])
         if ran and not wrong_part(task, other, outputs[0]) and not any(what in c.easier() for c in passed):
-            return f" {words}"
-    return ""
+            return words
+    return None
 
 
 def wrong_part(task, case, got):
