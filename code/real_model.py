@@ -2,6 +2,7 @@
 
 import json
 import re
+import string
 import unicodedata
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -33,6 +34,13 @@ PARTS = {
     "narrow": "output.dense",
     "norm_2": "output.LayerNorm",
 }
+
+
+# The ideographs that BERT's tokenizer sets apart, its gap at 2B820 to 2B91F included.
+CHINESE = re.compile(
+    "[\u4e00-\u9fff\u3400-\u4dbf\uf900-\ufaff"
+    "\U00020000-\U0002a6df\U0002a700-\U0002b81f\U0002b920-\U0002ceaf\U0002f800-\U0002fa1f]"
+)
 
 
 @dataclass
@@ -136,19 +144,28 @@ def _safetensors(path):
 
 
 def _word_pieces(text, vocabulary):
-    """Lower case, no accents; words and marks apart; a word in the longest pieces known, from the left."""
-    letters = [c for c in unicodedata.normalize("NFD", text.lower()) if unicodedata.category(c) != "Mn"]
-    for word in re.findall(r"[^\W_]+|[^\w\s]|_", "".join(letters)):
-        pieces, start = [], 0
-        while start < len(word):
-            mark = "##" if start else ""
-            end = next((n for n in range(len(word), start, -1) if mark + word[start:n] in vocabulary), None)
-            if end is None:
-                pieces = ["[UNK]"]
-                break
-            pieces.append(mark + word[start:end])
-            start = end
-        yield from pieces
+    """As BERT's tokenizer cuts: a word in the longest pieces known, from the left; [UNK] where a piece is not."""
+    for part in re.split(r"(\[(?:MASK|UNK|PAD|CLS|SEP)\])", text):
+        for word in [part] if part[:1] == "[" and part in vocabulary else _words(part):
+            pieces, rest = [], word
+            while rest:
+                mark = "##" if pieces else ""
+                end = next((n for n in range(len(rest), 0, -1) if mark + rest[:n] in vocabulary), None)
+                if end is None or len(word) > 100:
+                    pieces = ["[UNK]"]
+                    break
+                pieces.append(mark + rest[:end])
+                rest = rest[end:]
+            yield from pieces
+
+
+def _words(text):
+    """Lower case, no accents, nothing that cannot be seen; marks and Chinese characters stand alone."""
+    seen = (c for c in text if c in "\t\n\r" or (unicodedata.category(c) not in ("Cc", "Cf", "Co") and c != "\ufffd"))
+    letters = unicodedata.normalize("NFD", "".join(f" {c} " if CHINESE.match(c) else c for c in seen))
+    letters = [c.lower() for c in letters if unicodedata.category(c) != "Mn"]  # one by one: no final sigma
+    is_mark = [c in string.punctuation or unicodedata.category(c)[0] == "P" for c in letters]
+    return "".join(f" {c} " if apart else c for c, apart in zip(letters, is_mark, strict=True)).split()
 
 
 def as_torch_layer(layer):

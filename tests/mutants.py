@@ -3,9 +3,12 @@
 `python tests/mutants.py` prints the table in docs/checks.md.
 """
 
+import contextlib
 import functools
+import itertools
 import math
 import sys
+import time
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -16,7 +19,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import checks
-from attention import MultiHeadAttention, causal_mask
+from attention import MultiHeadAttention, attention, causal_mask
+from judging import run
 
 WRONG, RIGHT = [], []
 
@@ -146,6 +150,93 @@ def scores_long(query, key):
     return (query.long() @ key.long().mT).softmax(-1)
 
 
+def _endless(check, name, fn):
+    fn.__doc__ = name
+    wrong(check, "took too long", "line", "a loop that never ends")(fn)
+
+
+@functools.partial(_endless, "check_scores", "a counter that never counts")
+def _(query, key):
+    scores, i = query.new_zeros(*query.shape[:-1], key.shape[-2]), 0
+    while i < key.shape[-2]:
+        scores[..., i] = (query * key[..., i : i + 1, :]).sum(-1)
+    return scores
+
+
+@functools.partial(_endless, "check_scores", "a loop that catches whatever would end it")
+def _(query, key):
+    while True:
+        with contextlib.suppress(BaseException):
+            query @ key
+
+
+@functools.partial(_endless, "check_scores", "a loop that ends without a batch only")
+def _(query, key):
+    while query.dim() > 2:
+        query = query.clone()
+    return query @ key.mT
+
+
+@functools.partial(_endless, "check_scores", "a sum without an end")
+def _(query, key):
+    return [i for i in itertools.count() if i < 0]
+
+
+@functools.partial(_endless, "check_scores", "a long sleep")
+def _(query, key):
+    time.sleep(8)
+
+
+@wrong("check_scores", "RecursionError", "line")
+def scores_recursion(query, key):
+    """calls itself"""
+    return scores_recursion(query, key)
+
+
+class _Unreadable(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+@wrong("check_scores", "_Unreadable: no message that can be read", "raise _Unreadable")
+def scores_unreadable(query, key):
+    """an exception whose str fails"""
+    raise _Unreadable
+
+
+@wrong("check_scores", "KeyboardInterrupt", "line")
+def scores_interrupt(query, key):
+    """raises KeyboardInterrupt"""
+    raise KeyboardInterrupt
+
+
+@wrong("check_scores", "changes the default device")
+def scores_device(query, key):
+    """set_default_device inside"""
+    torch.set_default_device("meta")
+    return query @ key.mT
+
+
+for _name, _change, *_words in [
+    ("a nested tensor", lambda s: torch.nested.nested_tensor([s, s]), "this one is nested"),
+    ("a quantised tensor", lambda s: torch.quantize_per_tensor(s.float(), 0.1, 0, torch.qint8), "is quantised"),
+    ("a tensor of another class", lambda s: torch.masked.masked_tensor(s, s > 0), "of class MaskedTensor"),
+    ("a complex tensor", lambda s: s.to(torch.complex64), "is complex"),
+    ("squeezed", lambda s: s.squeeze(0), "a dimension of size 1 is missing"),
+    ("NaN", lambda s: s * math.nan, "there is NaN in it"),
+    ("nothing for a batch", lambda s: s if s.dim() == 2 else None, "with other inputs it does", "`return`"),
+    ("a number for one pair", lambda s: s if s.numel() > 1 else float(s), "of type float", "one query and one key"),
+    ("all 0", lambda s: s * 0, "the scores are all 0"),
+    ("no more than 128 rows", lambda s: s[..., :128, :], "140 queries", "should have shape"),
+]:
+
+    def _scores(query, key, _change=_change):
+        return _change(query @ key.mT)
+
+    _scores.__doc__ = _name
+    wrong("check_scores", *_words)(_scores)
+
+
 @wrong("check_scores", "is a class")
 class ScoresClass:
     """a class in place of a function"""
@@ -187,7 +278,7 @@ def scale_front(query, key):
     return query @ key.mT / query.shape[1] ** 0.5
 
 
-@wrong("check_scale", "0.125 whatever the sizes", "typed in by hand")
+@wrong("check_scale", "0.125 whatever the sizes", "typed in")
 def scale_typed(query, key):
     """the scale of one size typed in"""
     return query @ key.mT / 8
@@ -289,7 +380,172 @@ def mask_returned(attn_scores, mask):
     return mask.expand_as(attn_scores).long()
 
 
+for _name, _hide, *_words in [
+    ("squeezed", lambda s, m: s.masked_fill(~m, -math.inf).squeeze(), "a batch of one", "a dimension of size 1"),
+    (
+        "a mask of heads put at the batch",
+        lambda s, m: s.masked_fill(~(m[:, None] if m.dim() == 3 and s.dim() == 4 else m), -math.inf),
+        "once the mask (3, 4, 6) is expanded",
+        "from the right",
+    ),
+    ("NaN filled in", lambda s, m: s.masked_fill(~m, math.nan), "hidden scores become NaN"),
+]:
+    _hide.__doc__ = _name
+    wrong("check_mask", *_words)(_hide)
+
+_first_masks = {}
+
+
+@wrong("check_mask", "for the mask of an earlier call", "is it kept")
+def mask_kept(attn_scores, mask):
+    """the first mask of this size kept"""
+    return attn_scores.masked_fill(~_first_masks.setdefault(attn_scores.shape[-2:], mask), -math.inf)
+
+
 # ---------------------------------------------------------------- attention
+
+for _name, _scale, *_words in [
+    ("a float only as scale", lambda s, d: s if isinstance(s, float) else d, "scale = 2.0", "a whole number"),
+    ("the sign of scale lost", lambda s, d: d if s is None else abs(s), "the sign of `scale` is lost"),
+    ("a positive scale only", lambda s, d: s if s and s > 0 else d, "a negative `scale`, or 0, counts as not given"),
+    ("negative scales cut off", lambda s, d: d if s is None else max(s, 0), "is right with scale = 0.7"),
+    (
+        "a scale of 1 at most",
+        lambda s, d: d if s is None else min(s, 1),
+        "with scale = 2 the scores are multiplied by 1",
+    ),
+    ("a scale rounded down", lambda s, d: d if s is None else int(s), "with scale = 0.3", "are multiplied by 0"),
+    ("the root of scale", lambda s, d: d if s is None else math.sqrt(s) ** 2, "is right with scale = 0.7"),
+]:
+
+    def _attend(query, key, value, mask=None, scale=None, _scale=_scale):
+        return _finish(query @ key.mT * _scale(scale, query.shape[-1] ** -0.5), value, mask)
+
+    _attend.__doc__ = _name
+    wrong("check_attention", *_words)(_attend)
+
+
+@wrong("check_attention", "`scale` counts only without a mask")
+def attention_scale_or_mask(query, key, value, mask=None, scale=None):
+    """scale ignored beside a mask"""
+    return _finish(_scaled(query, key, scale if mask is None else None), value, mask)
+
+
+def _keeps(name, *words):
+    """A wrong attention that keeps what it got, or gave, the first time with these sizes."""
+    kept = {}
+
+    def attend(query, key, value, mask=None, scale=None):
+        given = {"query": query, "key": key, "value": value, "mask": mask, "scale": scale}
+        if given.get(name) is not None:
+            given[name] = kept.setdefault((query.shape, key.shape, value.shape), given[name])
+        found = attention(**given) if name != "previous" else kept.get("previous", attention(**given))
+        kept["previous"] = attention(**given)
+        return kept.setdefault((query.shape, key.shape, value.shape), found) if name == "result" else found
+
+    attend.__doc__ = f"keeps the {name}"
+    wrong("check_attention", *words)(attend)
+
+
+for _name in ("query", "key", "value", "mask"):
+    _keeps(_name, f"the {_name} of an earlier call", "is it kept")
+_keeps("result", "the answer of an earlier call", "is it kept")
+_keeps("previous", "two different answers", "remember something between calls")
+
+
+def _result(name, *words):
+    """A wrong attention that spoils the right result."""
+
+    def register(change):
+        def attend(query, key, value, mask=None, scale=None):
+            return change(*attention(query, key, value, mask=mask, scale=scale), query, mask)
+
+        attend.__doc__ = name
+        wrong("check_attention", *words)(attend)
+
+    return register
+
+
+_result("context squeezed", "dimension of size 1 is missing")(lambda c, w, q, m: (c.squeeze(0), w))
+_result("weights squeezed", "dimension of size 1 is missing", "The context is right")(
+    lambda c, w, q, m: (c, w.squeeze())
+)
+_result("a batch of one left out", "a batch of one", "size 1 is missing")(
+    lambda c, w, q, m: (c[0], w[0]) if len(c) == 1 and c.dim() > 2 else (c, w)
+)
+_result("d_v = 1 squeezed", "d_k = d_v = 1", "size 1 is missing")(lambda c, w, q, m: (c.squeeze(-1), w))
+_result("nothing without a mask", "it gives nothing yet", "`return`")(lambda c, w, q, m: None if m is None else (c, w))
+_result("weights all NaN", "there is NaN in it")(lambda c, w, q, m: (c, w * math.nan))
+_result("context times 0.9", "0.9 times what it should be")(lambda c, w, q, m: (c * 0.9, w))
+
+
+@wrong("check_attention", "should have shape (2, 9, 4)", "more queries than keys")
+def attention_square(query, key, value, mask=None, scale=None):
+    """no more queries than keys"""
+    queries = min(query.shape[-2], key.shape[-2])
+    mask = mask[..., :queries, :] if mask is not None and mask.dim() > 1 else mask
+    return attention(query[..., :queries, :], key, value, mask=mask, scale=scale)
+
+
+@wrong("check_attention", "all have the leading dimensions (2, 3)", "they broadcast")
+def attention_folded(query, key, value, mask=None, scale=None):
+    """leading dimensions folded into one, each as if it had all"""
+    lead, (q, k, v) = query.shape[:-2], (t.reshape(-1, *t.shape[-2:]) for t in (query, key, value))
+    scores = torch.bmm(q, k.mT) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    _, weights = _finish(scores.reshape(*lead, *scores.shape[-2:]), scores.new_zeros(key.shape[-2], 1), mask)
+    return (weights.reshape(scores.shape) @ v).reshape(*query.shape[:-1], -1), weights
+
+
+@wrong("check_attention", "all have the leading dimensions (2,)", "they broadcast")
+def attention_expanded(query, key, value, mask=None, scale=None):
+    """key and value expanded to the leading dimensions of query"""
+    key, value = (t.expand(*query.shape[:-2], *t.shape[-2:]) for t in (key, value))
+    return attention(query, key, value, mask=mask, scale=scale)
+
+
+for _name, _line, *_words in [
+    (
+        "a mask of heads put at the batch",
+        lambda m, s: m[:, None] if m.dim() == 3 and s.dim() == 4 else m,
+        "once the mask (3, 4, 6) is expanded",
+    ),
+    (
+        "the mask of the first sequence for all",
+        lambda m, s: m[:1] if m.dim() > 2 else m,
+        "keys that the mask hides still get weight",
+    ),
+    (
+        "a mask expanded over the last dimensions only",
+        lambda m, s: m.expand(*s.shape[:-2], -1, -1),
+        "once the mask (140,) is expanded",
+    ),
+    ("a mask of NaN", lambda m, s: torch.where(m, 0, math.nan), "in every row where a key is hidden", "NaN"),
+    ("minus the logarithm", lambda m, s: -m.to(s.dtype).log(), "in every row where a key is hidden", "+inf"),
+]:
+
+    def _attend(query, key, value, mask=None, scale=None, _line=_line):
+        scores = _scaled(query, key, scale)
+        mask = mask if mask is None else _line(mask, scores)
+        if mask is not None and mask.is_floating_point():
+            scores, mask = scores + mask, None
+        return _finish(scores, value, mask)
+
+    _attend.__doc__ = _name
+    wrong("check_attention", *_words)(_attend)
+
+
+@wrong("check_attention", "input's dtype")
+def attention_float(query, key, value, mask=None, scale=None):
+    """a tensor of another dtype, refused by matmul"""
+    return _finish(_scaled(query, key.float(), scale), value, mask)
+
+
+@wrong("check_attention", "fewer digits than the input has (float32")
+def attention_rounded(query, key, value, mask=None, scale=None):
+    """the root of d_k in float32"""
+    root = torch.tensor(query.shape[-1] ** -0.5 if scale is None else float(scale)).to(query.dtype)
+    return _finish(query @ key.mT * root, value, mask)
+
 
 for _name, _scale, _words in [
     ("no scale", lambda q, k, v: 1.0, "not scaled"),
@@ -299,7 +555,7 @@ for _name, _scale, _words in [
     ("root of the number of queries", lambda q, k, v: q.shape[-2] ** -0.5, "divided by √(the number of queries)"),
     ("multiplied by √d_k", lambda q, k, v: q.shape[-1] ** 0.5, "multiplied by √d_k"),
     ("1/d_k²", lambda q, k, v: q.shape[-1] ** -2, "divided by d_k²"),
-    ("the scale of d_k = 64 typed in", lambda q, k, v: 0.125, "typed in by hand"),
+    ("the scale of d_k = 64 typed in", lambda q, k, v: 0.125, "typed in"),
     ("the root of 2 d_k", lambda q, k, v: (2 * q.shape[-1]) ** -0.5, "multiplied by"),
 ]:
 
@@ -423,7 +679,12 @@ for _name, _hide, *_words in [
     ("0 in place of -inf", lambda s, m: s * m, "hidden scores become 0"),
     ("-1e-9 in place of -1e9", lambda s, m: s.masked_fill(~m, -1e-9), "-1e-9"),
     ("-100 in place of -inf", lambda s, m: s.masked_fill(~m, -100.0), "finite number, such as -"),
-    ("+inf in place of -inf", lambda s, m: s.masked_fill(~m, math.inf), "+inf in place of -inf"),
+    (
+        "+inf in place of -inf",
+        lambda s, m: s.masked_fill(~m, math.inf),
+        "in every row where a key is hidden",
+        "+inf or NaN",
+    ),
     ("mask times -inf", lambda s, m: s + (~m).float() * -math.inf, "0 · (-inf) is NaN"),
     ("mask added as a number", lambda s, m: s + m, "as a number (True = 1)"),
     (
@@ -673,7 +934,13 @@ def attention_einsum(query, key, value, *, mask=None, scale=None):
 @right("check_attention")
 def attention_loops(query, key, value, *, mask=None, scale=None):
     """Python loops"""
-    if query.dim() > 2:
+    lead = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    if lead:
+        shared = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+        if shared != lead:  # the weights have fewer leading dimensions than the context
+            parts = [attention_loops(query, key, v, mask=mask, scale=scale) for v in value]
+            return torch.stack([context for context, _ in parts]), parts[0][1]
+        query, key, value = (t.expand(*lead, *t.shape[-2:]) for t in (query, key, value))
         masks = [None] * len(query)
         if mask is not None:
             masks = mask.expand(*query.shape[:-1], key.shape[-2])
@@ -718,15 +985,18 @@ def attention_float64(query, key, value, *, mask=None, scale=None):
 @right("check_attention")
 def attention_flattened(query, key, value, *, mask=None, scale=None):
     """leading dimensions folded into one, baddbmm"""
-    lead = query.shape[:-2]
-    q, k, v = (t.reshape(-1, *t.shape[-2:]) for t in (query, key, value))
+    lead = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    whole = torch.broadcast_shapes(lead, value.shape[:-2])
+    q, k = (t.expand(*lead, -1, -1).reshape(-1, *t.shape[-2:]) for t in (query, key))
     bias = torch.zeros(*lead, query.shape[-2], key.shape[-2], dtype=query.dtype)
     if mask is not None:
         bias = bias.masked_fill(~mask, -math.inf)
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     scores = torch.baddbmm(bias.reshape(-1, *bias.shape[-2:]), q, k.mT, alpha=scale)
     weights = scores.softmax(2)
-    return (weights @ v).reshape(*lead, query.shape[-2], v.shape[-1]), weights.reshape(bias.shape)
+    weights = weights.reshape(bias.shape)
+    w, v = (t.expand(*whole, -1, -1).reshape(-1, *t.shape[-2:]) for t in (weights, value))
+    return torch.bmm(w, v).reshape(*whole, query.shape[-2], v.shape[-1]), weights
 
 
 @right("check_attention")
@@ -996,7 +1266,12 @@ def rooms(name, *words, made=None, **methods):
     wrong("check_multi_head", *words)(type("Heads", (Rooms,), {"__doc__": name, "__init__": __init__, **methods}))
 
 
-rooms("nn.Dropout(), its p forgotten", "as with dropout=0.5", made=lambda m, *_: setattr(m, "dropout", nn.Dropout()))
+rooms(
+    "nn.Dropout(), its p forgotten",
+    "in training with dropout = 0",
+    "another p than the one given",
+    made=lambda m, *_: setattr(m, "dropout", nn.Dropout()),
+)
 rooms(
     "Dropout2d: whole heads",
     "dropped for all queries and for all keys",
@@ -1022,7 +1297,9 @@ rooms(
     "divided by their sum after dropout",
     drop=lambda m, w: F.normalize(m.dropout(w), p=1, dim=-1),
 )
-rooms("no mask in training", "see later ones", hide=lambda m, s: s if m.training else Rooms.hide(m, s))
+rooms(
+    "no mask in training", "the mask is missing", "in training", hide=lambda m, s: s if m.training else Rooms.hide(m, s)
+)
 rooms("dropout fixed by a seed", "changes the seed", drop=lambda m, w: (torch.manual_seed(1), m.dropout(w))[1])
 rooms(
     "weights changed by masked_fill_ after the softmax",
@@ -1039,7 +1316,7 @@ rooms("W_key frozen", "W_key.weight takes no gradient", made=lambda m, *_: m.W_k
 rooms("context detached", "reaches", join=lambda m, c: Rooms.join(m, c.detach()))
 rooms(
     "the mask buffer overwritten by a slice of it",
-    "called with 5 tokens after a call with 2",
+    "after a call with 2 × 2 tokens",
     hide=lambda m, s: (setattr(m, "mask", m.mask[: s.shape[-1], : s.shape[-1]]), Rooms.hide(m, s))[1],
 )
 rooms(
@@ -1058,6 +1335,108 @@ rooms(
     made=lambda m, *_: m.out_proj.register_parameter("bias", None),
 )
 rooms("W_key is W_query", "are one and the same", made=lambda m, *_: setattr(m, "W_key", m.W_query))
+
+
+for _name, _size, *_words in [
+    ("d_in", lambda m: m.d_in, "last token changes the answer", "d_in = 1"),
+    ("d_out", lambda m: m.d_out, "right with 2 tokens", "by a width or a number"),
+    ("the number 128", lambda m: 128, "right with 2 tokens", "by a width or a number"),
+]:
+    rooms(
+        f"a mask sized by {_name}",
+        *_words,
+        made=lambda m, *_, size=_size: setattr(m, "mask", m.mask.new_ones(size(m), size(m)).triu(1)),
+    )
+
+
+def _cut(m, scores):
+    seen = scores.clone()
+    seen[..., : m.d_out, : m.d_out] = Rooms.hide(m, scores[..., : m.d_out, : m.d_out])
+    return seen
+
+
+rooms("only d_out tokens masked", "It is right with 2 tokens", "by a width or a number", hide=_cut)
+rooms("squeezed", "size 1 is missing", finish=lambda m, c: m.out_proj(c).squeeze())
+rooms("a batch of one squeezed", "right with a batch of 2", "size 1", finish=lambda m, c: m.out_proj(c).squeeze(0))
+rooms("all NaN", "there is NaN in it", finish=lambda m, c: m.out_proj(c) * math.nan)
+
+
+def _kept(m, name, new):
+    """What self has under this name, made at the first call."""
+    return vars(m).setdefault(name, new)
+
+
+_KEEPS = "keep or change something on self"
+rooms(
+    "the mask of the first call kept",
+    "after a call with 2 × 2 tokens",
+    _KEEPS,
+    hide=lambda m, s: s.masked_fill(_kept(m, "seen", m.mask[: s.shape[-1], : s.shape[-1]]), -math.inf),
+)
+rooms(
+    "the first batch size kept",
+    "after a call with 2 × 2 tokens",
+    _KEEPS,
+    join=lambda m, c: Rooms.join(m, c).reshape(_kept(m, "batch", len(c)), -1, m.d_out),
+)
+rooms(
+    "the first length kept",
+    "after a call with 2 × 2 tokens",
+    _KEEPS,
+    forward=lambda m, x: Rooms.forward(m, x[:, : _kept(m, "length", x.shape[1])]),
+)
+
+
+def _first_weight(m, c):
+    """The gradient is right, and the number is that of the first call."""
+    old = _kept(m, "first", m.out_proj.weight.detach().clone())
+    return m.out_proj(c) + F.linear(c, old - m.out_proj.weight.detach())
+
+
+rooms("a weight of the first call kept", "after its weights have changed", _KEEPS, finish=_first_weight)
+
+
+def _shift(m, x):
+    if m.training:
+        m.mean = x.mean().detach()
+    return Rooms.forward(m, x + (0 if m.training else getattr(m, "mean", 0)))
+
+
+rooms("a mean that training leaves behind", "in evaluation after training", _KEEPS, forward=_shift)
+
+
+def _count(m, x):
+    m.calls = getattr(m, "calls", 0) + m.training
+    return Rooms.forward(m, x) * 0.9**m.calls
+
+
+rooms("a counter of training calls", "0.9 times", "in training with dropout = 0", forward=_count)
+
+
+def _loop(m, x):
+    while m.training:
+        x = x.clone()
+    return Rooms.forward(m, x)
+
+
+rooms("a loop that never ends in training", "took too long", "`x = x.clone()`", forward=_loop)
+rooms("sys.exit in __init__", "raises SystemExit: no heads", made=lambda m, *_: sys.exit("no heads"))
+rooms(
+    "the default device changed in __init__",
+    "changes the default device",
+    made=lambda m, *_: torch.set_default_device("meta"),
+)
+rooms("self.train overwritten", "'bool' object is not callable", made=lambda m, *_: setattr(m, "train", True))
+rooms(
+    "a lazy layer",
+    "`W_query.weight` has no size before the first call",
+    made=lambda m, *_: setattr(m, "W_query", nn.LazyLinear(m.d_out, bias=m.W_query.bias is not None)),
+)
+rooms(
+    "an identity of another dtype",
+    "input's dtype",
+    join=lambda m, c: Rooms.join(m, c) @ torch.eye(m.d_out, dtype=torch.float32),
+)
 
 
 @wrong("check_multi_head", "has no method `__init__`")
@@ -1166,6 +1545,29 @@ class HeadsSwapped(Heads):
         return self.finish(self.join(self.weigh(self.hide(query @ key.mT * self.scale(x))) @ value))
 
 
+def _weights(name, *words):
+    """A wrong module: a right context, and the weights changed on their way out."""
+
+    def register(change):
+        def forward(self, x, need_weights=False):
+            weights = self.weigh(self.hide(self.split(self.W_query(x)) @ self.split(self.W_key(x)).mT * self.scale(x)))
+            context = Rooms.forward(self, x)
+            return (context, change(weights)) if need_weights else context
+
+        wrong("check_multi_head", *words)(type("Heads", (Rooms,), {"__doc__": name, "forward": forward}))
+
+    return register
+
+
+_beside = "The context is right, and the weights returned beside it are not"
+_weights("weights: a head missing", _beside, "None of the mistakes")(lambda w: torch.cat([w[:, :-1], w[:, :1]], 1))
+_weights("weights smoothed", _beside, "None of the mistakes")(lambda w: 0.9 * w + 0.1 / w.shape[-1])
+_weights("weights halved", _beside, "0.5 times")(lambda w: 0.5 * w)
+_weights("weights all NaN", _beside, "there is NaN in it")(lambda w: w * math.nan)
+_weights("weights of the next sequence", _beside, "in other places")(lambda w: w.roll(1, 0))
+_weights("weights detached", "no gradient flows back from attn_weights")(lambda w: w.detach())
+
+
 @wrong("check_multi_head", "averaged over the heads")
 class WeightsAveraged(Heads):
     """need_weights gives the mean over the heads"""
@@ -1245,12 +1647,100 @@ class HeadsOwnDropout(Rooms):
         return weights * (torch.rand_like(weights) > self.dropout.p) / (1 - self.dropout.p)
 
 
+def _also(name):
+    """A right module that also keeps something in a second place."""
+
+    def register(keep):
+        def __init__(self, *args, **options):
+            Rooms.__init__(self, *args, **options)
+            keep(self)
+
+        right("check_multi_head")(type("Heads", (Rooms,), {"__doc__": name, "__init__": __init__}))
+
+    return register
+
+
+_also("its layers in a list too")(lambda m: setattr(m, "layers", [m.W_query, m.W_key, m.W_value]))
+_also("its layers in a tuple in a dict too")(lambda m: setattr(m, "all", {"qkv": (m.W_query, [m.W_key]), "me": m}))
+_also("its layers in a set too")(lambda m: setattr(m, "all", {m.W_query, m.W_key}))
+_also("its layers in a ModuleList too")(lambda m: setattr(m, "all", nn.ModuleList([m.W_query, m.W_key, m.W_value])))
+_also("its parameters in a list too")(lambda m: setattr(m, "all", list(m.parameters())))
+_also("a list that holds itself")(lambda m: vars(m).update(all=(again := [])) or again.append(again))
+
+
+@right("check_multi_head")
+class HeadsNamedTwice(Rooms):
+    """its layers in a ModuleDict first"""
+
+    def __init__(self, d_in, d_out, context_length, dropout, num_heads, qkv_bias=False):
+        nn.Module.__init__(self)
+        assert d_out % num_heads == 0
+        self.layers = nn.ModuleDict({name: nn.Linear(d_in, d_out, bias=qkv_bias) for name in "qkv"})
+        self.W_query, self.W_key, self.W_value = self.layers.values()
+        self.out_proj, self.dropout = nn.Linear(d_out, d_out), nn.Dropout(dropout)
+        self.d_out, self.num_heads, self.head_dim = d_out, num_heads, d_out // num_heads
+        self.register_buffer("mask", torch.ones(context_length, context_length).triu(1).bool())
+
+
+_mask_of = functools.cache(causal_mask)
+
+
+@right("check_multi_head")
+class HeadsRemember(Rooms):
+    """keeps its last weights to look at, and a mask for each length"""
+
+    def hide(self, scores):
+        return scores.masked_fill(~_mask_of(scores.shape[-1]), -math.inf)
+
+    def weigh(self, scores):
+        self.last = scores.softmax(-1)
+        return self.last
+
+
+class _Called:
+    """an object that can be called"""
+
+    def __call__(self, query, key, value, *, mask=None, scale=None):
+        return attention(query, key, value, mask=mask, scale=scale)
+
+
+class _Module(nn.Module):
+    """a module without parameters"""
+
+    forward = _Called.__call__
+
+
+right("check_attention")(_Called())
+right("check_attention")(_Module())
+
+
+@right("check_attention")
+def attention_by_rows(query, key, value, *, mask=None, scale=None):
+    """one query after the other"""
+    rows = []
+    for i in range(query.shape[-2]):
+        seen = mask if mask is None or mask.dim() < 2 or mask.shape[-2] == 1 else mask[..., i : i + 1, :]
+        rows.append(attention(query[..., i : i + 1, :], key, value, mask=seen, scale=scale))
+    return tuple(torch.cat(part, -2) for part in zip(*rows, strict=True))
+
+
+@right("check_attention")
+def attention_log_mask(query, key, value, *, mask=None, scale=None):
+    """the logarithm of the mask added"""
+    scores = _scaled(query, key, scale)
+    return _finish(scores if mask is None else scores + mask.to(scores.dtype).log(), value, None)
+
+
 # ---------------------------------------------------------------- the table
 
 
 @functools.cache
 def answer(check, written):
-    return getattr(checks, check)(written)
+    run.PATIENCE, patience = 2, run.PATIENCE
+    try:
+        return getattr(checks, check)(written)
+    finally:
+        run.PATIENCE = patience
 
 
 def table():
@@ -1274,7 +1764,7 @@ def table():
 def written_name(written):
     if isinstance(written, torch.Tensor):
         return "a tensor in place of a function"
-    if isinstance(written, nn.Module):
+    if isinstance(written, MultiHeadAttention):
         return "a module in place of its class"
     return written.__doc__
 

@@ -1,6 +1,9 @@
 """The checks: every wrong attention is rejected in words that name its mistake, every right one passes."""
 
+import _thread
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -26,6 +29,7 @@ def label(entry):
 def test_wrong_is_named(check, written, words):
     answer = mutants.answer(check, written)
     assert not answer
+    assert "the check stumbles" not in str(answer).lower()
     for part in words:
         assert part.lower() in str(answer).lower()
 
@@ -126,6 +130,37 @@ def test_the_reader_s_world_is_left_alone(capsys):
     assert torch.get_num_threads() == threads
     assert list(warnings.filters) == filters
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_who_presses_stop_is_obeyed():
+    calls = []
+
+    def loop(query, key):
+        while True:
+            calls.append(1)
+
+    threading.Timer(0.5, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        checks.check_scores(loop)
+    seen = len(calls)
+    time.sleep(0.2)
+    assert len(calls) == seen
+
+
+def test_a_default_device_of_the_reader_s_is_left_alone():
+    torch.set_default_device("meta")
+    try:
+        assert checks.check_attention(attention)
+        assert checks.check_multi_head(MultiHeadAttention)
+        assert torch.get_default_device().type == "meta"
+    finally:
+        torch.set_default_device(None)
+
+
+def test_nothing_that_is_right_gives_the_solution_away():
+    for check, written in mutants.RIGHT:
+        words = str(mutants.answer(check, written))
+        assert "@" not in words and "√" not in words
 
 
 def test_a_default_dtype_of_float64_is_no_mistake():

@@ -1,6 +1,7 @@
 """The real models: the same numbers as the libraries that people run them with."""
 
 import os
+import random
 import re
 import shutil
 import socket
@@ -31,6 +32,21 @@ ODD_TEXTS = (
     "Word",
     " ".join(SENTENCES[:20]),
     "Café déjà-vu_x, Ünïcode's 3.14% don't; antidisestablishmentarianism!! xqzvv ☃",
+)
+# What a reader may type or paste: other scripts, marks, what cannot be seen, special tokens, very long words.
+ODD_WORDS = """
+The query asks 你好世界 程序员 我来自福州， 「引号」。 々〇 𠀀字 㐀 豈 日本語のテスト カタカナ ｶﾅ
+한국어 Привет, мир! Ελληνικός ΣΟΦΟΣ
+السلام שָׁלוֹם नमस्ते ไทย İstanbul IĞDIR straße ẞ ÀÉÎõü café́ naïve don't e.g. 3.14% 1,000
+$5+€7 a_b x^2 `code` ~tilde <html> [brackets] [MASK] [CLS] [SEP] [UNK] [PAD] [mask] [ MASK ]
+pre[MASK]post [MASK ½ ﬁne １２ ⅷ ① ㈱ ™ ☃ ♥ → ∑ 😀 👩‍👩‍👧 🇨🇳 👍🏽 “quotes” –dash— …dots ¿qué? ¡no!
+antidisestablishmentarianism xqzvv q²w http://a.b/c?d=e#f me@x.org #tag UPPER tRaNsFoRmEr ° ª º
+µ ± § ¶ ʼn ǆ ﬀ ͅ 𝔘𝔫𝔦 ⠃⠗ 𓀀
+"""
+ODD_LETTERS = (
+    *("zero\u200bwidth", "\ufeffbom", "soft\u00adhyphen", "\u202eright", "re\ufffdplaced", "a\u0000b", "\ue000own"),
+    *("\u0378none", "a" * 100, "a" * 101, "字" * 101, ""),
+    *("\t", "\r\n", "\u00a0", "\u3000", "\u2028", "\x0b", "\x1c", "\x85"),
 )
 CHINESE = [text for *_, text in (*PICKED_ON, *JUDGED_ON)]
 
@@ -77,6 +93,15 @@ def test_every_map_is_the_librarys_to_the_last_digit(minilm, library):
         tokens, ids = minilm.split(text)
         assert tokens == library[1].convert_ids_to_tokens(library[1](text)["input_ids"])
         assert largest_difference(minilm(text), library[0], input_ids=ids[None]) < 1e-5, text
+
+
+def test_odd_sentences_are_cut_as_the_library_cuts_them(minilm, library):
+    draw, odd = random.Random(0), [*ODD_WORDS.split(), *ODD_LETTERS]
+    sentences = [*odd, *CHINESE]
+    sentences += [draw.choice(("", " ")).join(draw.choices(odd, k=draw.randint(2, 9))) for _ in range(400)]
+    for text in sentences:
+        expected = library[1].convert_ids_to_tokens(library[1](text)["input_ids"])
+        assert minilm.split(text)[0] == expected, repr(text)
 
 
 class WrongHeads(Encoder):

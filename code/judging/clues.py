@@ -4,6 +4,8 @@ A clue takes (task, part, cases, outputs): a run.Task, the part that is wrong, t
 first, and the reader's tensor for each. It returns words that are true of these numbers, or None.
 """
 
+from dataclasses import replace
+
 import torch
 
 from judging import mistakes
@@ -33,6 +35,9 @@ def product_clue(task, part, cases, outputs, due, must):
 
 def scale_clue(task, part, cases, outputs):
     """The factor of the scores that gives the reader's numbers, if there is one for every case."""
+    given = [(c, got) for c, got in zip(cases[:1], outputs[:1], strict=True) if getattr(c, "scale", None) is not None]
+    if given and (factor := _fit_scale(task, part, *given[0])) is not None:
+        return f"with scale = {number(cases[0].scale)} the scores are multiplied by {number(factor)}"
     plain = [(c, got) for c, got in zip(cases, outputs, strict=True) if c.plain]
     found = [(case, _fit_scale(task, part, case, got)) for case, got in plain[:4]]
     if not found or any(factor is None for _, factor in found):
@@ -43,15 +48,16 @@ def scale_clue(task, part, cases, outputs):
 
 
 def _fit_scale(task, part, case, got):
-    def off(log_factor):
-        guess = task.guess(part, case, scale=lambda s, *_: s * 10**log_factor)
+    def off(factor):
+        guess = task.guess(part, case, scale=lambda s, *_: s * factor)
         return float((guess.double() - got.double()).square().mean())
 
-    step, best = 0.1, min((i / 10 for i in range(-30, 16)), key=off)
-    while step > 1e-7:  # the error falls towards the factor from both sides
-        best = min((best - step, best, best + step), key=off)
-        step *= 0.6
-    return 10**best if off(best) < 1e-9 else None
+    tried = [0.0, *(sign * 10 ** (i / 10) for i in range(-30, 16) for sign in (1, -1))]
+    best, step = min(tried, key=off), 10**0.1
+    while step > 1 + 1e-7:  # the error falls towards the factor from both sides
+        best = min((best / step, best, best * step), key=off)
+        step **= 0.6
+    return best if off(best) < 1e-9 else None
 
 
 def _factor_words(found, due, must, width="d_k"):
@@ -62,7 +68,10 @@ def _factor_words(found, due, must, width="d_k"):
             return f"the scores are {words}; {must}"
     values = [factor for _, factor in found]
     if max(values) - min(values) < 1e-3 * abs(values[0]):
-        return f"the scores are multiplied by {number(values[0])} whatever the sizes (typed in by hand?); {must}"
+        return (
+            f"the scores are multiplied by {number(values[0])} whatever the sizes (typed in, or kept from a first "
+            f"call?); {must}"
+        )
     factors = " and by ".join(f"{number(factor)} with {width} = {case.sizes['d_k']}" for case, factor in found[:2])
     return f"the scores are multiplied by {factors}; {must}"
 
@@ -78,6 +87,27 @@ def precision_clue(task, part, cases, outputs):
     )
 
 
+def kept_clue(task, part, cases, outputs):
+    """What was given, or came out, in an earlier call is used in this one."""
+    case, got = cases[0], outputs[0]
+    for other in cases[1:]:
+        if other.number > case.number or got.isnan().all():
+            continue
+        if close(got, task.right(other)[part], case.tolerance):
+            return f"this is the answer of an earlier call ({other.words}): is it kept, or is the input not looked at?"
+        for name in case.given:
+            old = getattr(other, name)
+            if old is None or getattr(case, name) is None:
+                continue
+            try:
+                stale = task.right(replace(case, **{name: old}))[part]
+            except (RuntimeError, ValueError):  # the sizes of the one do not fit the other
+                continue
+            if close(got, stale, case.tolerance):
+                return f"the numbers are those for the {name} of an earlier call ({other.words}): is it kept?"
+    return None
+
+
 def ratio_clue(task, part, cases, outputs):
     """All numbers wrong by one factor."""
     ratios = []
@@ -87,8 +117,10 @@ def ratio_clue(task, part, cases, outputs):
         if not close(got, right * ratio, max(case.tolerance, 1e-5)):
             return None
         ratios.append(ratio)
-    if max(ratios) - min(ratios) > 1e-3:
+    if max(ratios) - min(ratios) > 1e-3 or abs(ratios[0] - 1) < 1e-3:
         return None
+    if abs(ratios[0]) < 1e-6:
+        return f"every number of {part} is 0"
     return f"every number of {part} is {number(ratios[0])} times what it should be"
 
 
@@ -97,6 +129,8 @@ def ratio_clue(task, part, cases, outputs):
 
 def fill_clue(task, part, cases, outputs):
     """What stands where -inf should, beside right visible scores: a number, or one fixed distance from the score."""
+    if all(got[case.mask.expand_as(got)].isnan().all() for case, got in zip(cases, outputs, strict=True)):
+        return "visible scores become NaN; is the mask multiplied by -inf? 0 · (-inf) is NaN"
     for case, got in zip(cases, outputs, strict=True):
         if not close(got.masked_fill(~case.mask, 0), case.scores.masked_fill(~case.mask, 0), case.tolerance):
             return None
@@ -124,9 +158,14 @@ def overflow_clue(task, part, cases, outputs):
 
 
 def nan_clue(task, part, cases, outputs):
-    if outputs[0].isnan().any():
-        return "there is NaN in it: 0 · inf, inf − inf, or a row with every key hidden"
-    return None
+    case, rows = cases[0], outputs[0].isnan().any(-1)
+    if not rows.any():
+        return None
+    if rows.shape == task.right(case)[part].shape[:-1] and (rows == case.hides).all():
+        return "NaN comes out in every row where a key is hidden: is its score +inf or NaN in place of -inf?"
+    if all(got.isnan().any() == c.hides.any() for c, got in zip(cases, outputs, strict=True)):
+        return "NaN comes out wherever a key is hidden: 0 · (-inf) is NaN, and so is the softmax of a row hidden whole"
+    return "there is NaN in it: 0 · inf, inf − inf, 0 / 0, the root of a negative number, or a row hidden whole"
 
 
 def rows_clue(task, part, cases, outputs):

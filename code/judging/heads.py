@@ -27,19 +27,21 @@ def forward_with_weights(module, case):
 def examine(cls, forward):
     """All that must hold for a module. forward(module, case) -> {part: tensor}: the context, maybe weights."""
 
+    training = False
+
     def guess(part, case, then=None, **wrong):
         found = mistakes.part(mistakes.heads_formula(case, **wrong), 0 if part == "attn_weights" else 1)
         return then(found) if then and part == "attn_weights" else found
 
     known = mistakes.mistakes(["heads", "scale", "mask", "softmax", "roles", "product", "mix"], heads_cases()[0].sizes)
     task = Task(
-        call=lambda case: forward(build(cls, case), case),
+        call=lambda case: forward(build(cls, case, training), case),
         right=lambda case: forward(build(MultiHeadAttention, case), case),
         guess=guess,
         known=[("`attn_weights` are averaged over the heads; keep one matrix a head", {"then": lambda w: w.mean(1)})]
         + [(words.replace("d_k", "head_dim"), wrong) for words, wrong in known if "`scale`" not in words],
-        sure=[clues.precision_clue, clues.overflow_clue],
-        clues=[clues.scale_clue, clues.order_clue, clues.ratio_clue, clues.nan_clue, clues.leak_clue, clues.rows_clue],
+        sure=[clues.kept_clue, clues.ratio_clue, clues.precision_clue, clues.overflow_clue],
+        clues=[clues.nan_clue, clues.scale_clue, clues.order_clue, clues.leak_clue, clues.rows_clue],
     )
     cases = heads_cases()
     if forward is forward_with_weights:
@@ -50,27 +52,43 @@ def examine(cls, forward):
         if not case.large:
             live = replace(case, x=case.x.clone().requires_grad_())
             ours, theirs = build(MultiHeadAttention, live), build(cls, live)
-            theirs_by_name = dict(theirs.named_parameters())
+            theirs_by_name = dict(theirs.named_parameters(remove_duplicate=False))
             leaves = {name: (leaf, theirs_by_name[name]) for name, leaf in ours.named_parameters()}
             call = functools.partial(forward, theirs, live)
             run.gradients(live, forward(ours, live), call, {"x": (live.x, live.x), **leaves})
+    training = True
+    run.examine(task, [replace(case, words=f"{case.words}, in training with dropout = 0") for case in cases], [])
+    _check_training(task, build(cls, cases[0], training), forward, cases[0])
     _check_dropout(cls, forward)
 
 
 def _check_memory(task, module, forward, case):
-    """One module, called with texts of different lengths, gives what new ones give."""
-    before = 0
-    for tokens in (2, 5, 5, 3):
-        part = replace(case, x=case.x[:, :tokens].contiguous())
-        again = f"A new module is right, but called with {tokens} tokens after a call with {before} it"
-        keeps = "does it keep or change something on self in forward, such as a mask cut to size?"
-        try:
-            got = forward(module, part)
-        except Crash as crash:
-            raise Wrong(f"{again} raises {crash}: {keeps}") from None
-        if words := run.wrong_part(task, part, got):
-            raise Wrong(f"{again} gives another {words}: {keeps}")
-        before = tokens
+    """One module, called with other texts, gives what new ones give."""
+    before = "before any other call"
+    for batch, tokens in ((2, 2), (1, 5), (3, 5), (3, 5), (2, 3)):
+        x = torch.randn(batch, tokens, case.d_in, dtype=case.x.dtype)
+        now = f"{batch} × {tokens} tokens"
+        _as_new(task, module, forward, replace(case, x=x), f"called with {now} {before}")
+        before = f"after a call with {now}"
+
+
+def _check_training(task, module, forward, case):
+    """Without dropout, training and evaluation differ in nothing, and the weights may change at any time."""
+    forward(module, replace(case, x=case.x[:1]))
+    changed = replace(case, seed=1)
+    set_weights(module, changed)
+    _as_new(task, module, forward, changed, "after its weights have changed, as training changes them,")
+    _as_new(task, module.eval(), forward, changed, "in evaluation after training")
+
+
+def _as_new(task, module, forward, case, when):
+    keeps = "does it keep or change something on self in forward, such as a mask cut to size?"
+    try:
+        got = forward(module, case)
+    except Crash as crash:
+        raise Wrong(f"A new module is right, but {when} it raises {crash}: {keeps}") from None
+    if part := run.wrong_part(task, case, got):
+        raise Wrong(f"A new module is right, but {when} it gives another {part}: {keeps}")
 
 
 def _check_dropout(cls, forward):
@@ -88,7 +106,7 @@ def _check_dropout(cls, forward):
             )
         raise Wrong(f"In evaluation, after .eval(), the numbers are off with {case.words}; there p should do nothing.")
 
-    case.words += ", in training"
+    case = replace(case, words=f"{case.words}, in training")
     weights, value = mistakes.part(mistakes.heads_formula(case), 0), case.value
     visible = causal_mask(weights.shape[-1]).expand_as(weights)
     lead = f"The numbers are right without dropout, but with {case.words},"
@@ -152,25 +170,25 @@ def _dropout_words(found, weights, visible, p, mixed):
     return None
 
 
-def build(cls, case):
-    """A module of the reader's class with the case's weights, in evaluation mode."""
+def build(cls, case, training=False):
+    """A module of the reader's class with the case's weights."""
     arguments = (case.d_in, case.d_out, case.context_length, case.dropout, case.num_heads)
     try:
-        with torch.random.fork_rng(devices=[]):  # the first weights are no sign of dropout
+        with run.theirs(), torch.random.fork_rng(devices=[]):  # the first weights are no sign of dropout
             module = cls(*arguments, qkv_bias=case.qkv_bias)
-    except NotImplementedError:
-        raise Wrong("Nothing is written in __init__ yet: your turn.") from None
-    except Exception as error:
-        name, line = getattr(cls, "__name__", "the class"), run.own_line(error, ", at ")
-        raise Crash(f"{name}{case.arguments} raises {type(error).__name__}: {run.first_line(error)}{line}") from None
+    except Crash as crash:
+        if isinstance(crash.__cause__, NotImplementedError):
+            raise Wrong("Nothing is written in __init__ yet: your turn.") from None
+        raise Crash(f"{getattr(cls, '__name__', 'the class')}{case.arguments} raises {crash}") from None
     if not isinstance(module, nn.Module):
         raise Wrong(f"The class must inherit from nn.Module; what it makes is {run.a(module)}.")
     if "_parameters" not in vars(module):
         raise Wrong("There is nothing in it yet: call super().__init__() first in __init__, and then make the layers.")
+    seen = {id(thing) for thing in (*module.modules(), *module.parameters())}  # registered: may stand elsewhere too
     for where, inner in module.named_modules():
         for name, thing in vars(inner).items():
             if name not in ("_parameters", "_buffers", "_modules"):  # torch's own
-                _check_attribute(".".join(filter(None, ["self", where, name])), thing)
+                _check_attribute(".".join(filter(None, ["self", where, name])), thing, seen)
     found, wanted = dict(module.named_parameters(remove_duplicate=False)), case.weights
     if missing := [name for name in wanted if name not in found]:
         layers = [name for name in missing if name.endswith(".weight")]
@@ -190,26 +208,38 @@ def build(cls, case):
             f"{', '.join(found) or 'no parameter at all'}. {advice}"
         )
     for name, parameter in found.items():
-        if first := next((n for n in found if found[n] is parameter and n != name), None):
+        first = next(n for n in (*wanted, name) if found[n] is parameter)
+        if isinstance(parameter, nn.UninitializedParameter):
+            raise Wrong(f"`{name}` has no size before the first call: use nn.Linear, which is told its sizes.")
+        if name in wanted and first != name:
             raise Wrong(f"`{first}` and `{name}` are one and the same; each layer needs weights of its own.")
-        if name not in wanted:
+        if first not in wanted:
             more = f" when qkv_bias={case.qkv_bias}" if "bias" in name else ""
             raise Wrong(f"There is a parameter `{name}` that MultiHeadAttention does not have{more}.")
-        if parameter.shape != wanted[name].shape:
+        if name in wanted and parameter.shape != wanted[name].shape:
             shape, got = tuple(wanted[name].shape), tuple(parameter.shape)
             raise Wrong(
                 f"With {case.arguments}, `{name}` should have shape {shape} and has {got}: "
                 "one nn.Linear(d_in, d_out) makes all heads, out_proj is nn.Linear(d_out, d_out)."
             )
-    module = module.to(case.x.dtype)
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            parameter.copy_(wanted[name])
-    return module.eval()
+    with run.theirs():
+        module.to(case.x.dtype).train(training)
+    set_weights(module, case)
+    return module
 
 
-def _check_attribute(name, thing):
+@torch.no_grad()
+def set_weights(module, case):
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    for name, weight in case.weights.items():
+        parameters[name].copy_(weight)
+
+
+def _check_attribute(name, thing, seen):
     """A tensor or a module must be where `.to(device)`, `state_dict` and the optimizer find it."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
     if isinstance(thing, torch.Tensor) and thing.dim():  # a single number does no harm
         raise Wrong(
             f"{name} is a plain tensor, so `.to(device)` and `state_dict` do not see it: use "
@@ -217,9 +247,9 @@ def _check_attribute(name, thing):
         )
     parts = thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list | tuple) else ()
     for part in parts:
-        if isinstance(part, nn.Module):
+        if isinstance(part, nn.Module) and id(part) not in seen:
             raise Wrong(
                 f"{name} is a plain {type(thing).__name__} of modules, so their parameters are not found: use "
                 "`nn.ModuleList` or `nn.ModuleDict`."
             )
-        _check_attribute(f"One of {name}", part)
+        _check_attribute(f"One of {name}", part, seen)

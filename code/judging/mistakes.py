@@ -134,22 +134,22 @@ PRODUCT = {
     "the scores are all 0 (or all alike): every visible key gets the same weight": lambda q, k: 0 * (q @ k.mT),
 }
 SOFTMAX = {
-    "the softmax runs over the queries (dim=-2), so columns sum to 1; it must run over the keys (dim=-1)": (
+    "the softmax runs over the queries (dim=-2), so columns sum to 1; it must run over the keys": (
         lambda s, case: s.softmax(-2)
     ),
-    "the softmax runs over dimension 1, the heads if there are batch and heads; it must run over the keys (dim=-1)": (
+    "the softmax runs over dimension 1, the heads if there are batch and heads; it must run over the keys": (
         lambda s, case: s.softmax(1)
     ),
-    "`softmax` has no `dim`: torch then picks one by the number of dimensions; write dim=-1": (
+    "`softmax` has no `dim`: torch then picks one by the number of dimensions; name the one it must run along": (
         lambda s, case: s.softmax(0 if s.dim() == 3 else 1)
     ),
-    "the softmax runs over dimension 0, the batch if there is one; it must run over the keys (dim=-1)": (
+    "the softmax runs over dimension 0, the batch if there is one; it must run over the keys": (
         lambda s, case: s.softmax(0)
     ),
-    "the softmax runs over all scores of a matrix at once; each row must sum to 1 by itself (dim=-1)": (
+    "the softmax runs over all scores of a matrix at once; each row must sum to 1 by itself": (
         lambda s, case: s.flatten(-2).softmax(-1).reshape(s.shape)
     ),
-    "the softmax runs over all scores at once; each row must sum to 1 by itself (dim=-1)": (
+    "the softmax runs over all scores at once; each row must sum to 1 by itself": (
         lambda s, case: s.flatten().softmax(-1).reshape(s.shape)
     ),
     "softmax is missing: these are scores, not weights": lambda s, case: s,
@@ -157,7 +157,7 @@ SOFTMAX = {
     "`log_softmax` is used in place of softmax": lambda s, case: s.log_softmax(-1),
     "a sigmoid is used in place of softmax: rows do not sum to 1": lambda s, case: s.sigmoid(),
     "`exp` is not divided by the sum of its row": lambda s, case: s.exp(),
-    "`exp` is divided by a sum that lost its dimension; write sum(dim=-1, keepdim=True)": (
+    "`exp` is divided by a sum that lost its dimension; is keepdim=True missing?": (
         lambda s, case: s.exp() / s.exp().sum(-1)
     ),
     "`exp` is divided by the largest of its row; it must be the row's sum": (
@@ -166,7 +166,7 @@ SOFTMAX = {
     "the softmax is divided by the sums of its columns; its rows sum to 1 already": (
         lambda s, case: s.softmax(-1) / s.softmax(-1).sum(-2, keepdim=True)
     ),
-    "`exp` is divided by the sum of its column; it must be that of its row, sum(dim=-1, keepdim=True)": (
+    "`exp` is divided by the sum of its column; it must be that of its row": (
         lambda s, case: _divided((s - s.amax(-1, keepdim=True)).exp(), -2)
     ),
     "a sigmoid takes the place of `exp`": lambda s, case: _divided(s.sigmoid()),
@@ -177,13 +177,13 @@ SOFTMAX = {
     "`argmax` (all weight on the first of the largest scores) is used in place of softmax": (
         lambda s, case: torch.nn.functional.one_hot(s.argmax(-1), s.shape[-1]).to(s.dtype)
     ),
-    "before `exp` the largest score of each column is subtracted; it must be that of the row, dim=-1": (
+    "before `exp` the largest score of each column is subtracted; it must be that of the row": (
         lambda s, case: _divided((s - s.amax(-2, keepdim=True)).exp())
     ),
-    "before `exp` the largest of all scores is subtracted; it must be that of the row, dim=-1": (
+    "before `exp` the largest of all scores is subtracted; it must be that of the row": (
         lambda s, case: _divided((s - s.amax()).exp())
     ),
-    "before `exp` the largest score along dimension 0 is subtracted; it must be that of the row, dim=-1": (
+    "before `exp` the largest score along dimension 0 is subtracted; it must be that of the row": (
         lambda s, case: _divided((s - s.amax(0, keepdim=True)).exp())
     ),
     "the sign is lost before the softmax: small scores get the large weights": lambda s, case: (-s).softmax(-1),
@@ -388,6 +388,15 @@ def scale_mistakes(sizes):
             lambda s, case, d_k: s / case.scale if case.scale is not None else s * d_k**-0.5
         ),
         "`scale` = 0 counts as not given; ask `scale is None`": lambda s, case, d_k: s * (case.scale or d_k**-0.5),
+        "a negative `scale`, or 0, counts as not given; ask `scale is None`": (
+            lambda s, case, d_k: s * (d_k**-0.5 if case.scale is None or case.scale <= 0 else case.scale)
+        ),
+        "the sign of `scale` is lost; it may be negative": (
+            lambda s, case, d_k: s * (d_k**-0.5 if case.scale is None else abs(case.scale))
+        ),
+        "`scale` counts only without a mask; it must count with one too": (
+            lambda s, case, d_k: s * (d_k**-0.5 if case.scale is None or case.mask is not None else case.scale)
+        ),
         "the argument `scale` comes on top of 1/√d_k; it must replace it": (
             lambda s, case, d_k: s * d_k**-0.5 * (1 if case.scale is None else case.scale)
         ),
@@ -434,11 +443,11 @@ def mistakes(steps, sizes=()):
 # ---------------------------------------------------------------- finding it
 
 
-def close(got, expected, tolerance):
-    """The same shape and, NaN included, the same numbers."""
+def close(got, expected, tolerance, equal_nan=False):
+    """The same shape and the same numbers."""
     if got.shape != expected.shape:
         return False
-    return torch.allclose(got.double(), expected.double(), rtol=tolerance, atol=tolerance, equal_nan=True)
+    return torch.allclose(got.double(), expected.double(), rtol=tolerance, atol=tolerance, equal_nan=equal_nan)
 
 
 def name_one(known, run, cases, outputs):
@@ -446,11 +455,15 @@ def name_one(known, run, cases, outputs):
 
     known: [(words, {step: how})]. run(case, **wrong) -> tensor. outputs: the reader's tensor for each of the cases.
     """
+    if not _telling(run, cases[0], outputs[0]):
+        return None
     return next((words for words, wrong in known if _gives(wrong, run, cases, outputs)), None)
 
 
 def name_two(known, run, cases, outputs):
     """The same for pairs of mistakes, in different steps."""
+    if not _telling(run, cases[0], outputs[0]):
+        return None
     known = [(words, wrong) for words, wrong in known if words not in ALONE]
     for (first, one), (second, other) in itertools.combinations(known, 2):
         if not one.keys() & other.keys() and _gives(one | other, run, cases, outputs):
@@ -458,11 +471,19 @@ def name_two(known, run, cases, outputs):
     return None
 
 
+def _telling(run, case, got):
+    """Is there a wrong number that is a number? Mistakes of many kinds end in the same NaN, if not in large scores."""
+    if case.large:
+        return not got.isnan().all()
+    right = run(case)
+    return got.shape != right.shape or not close(got.where(~got.isnan(), right), right, case.tolerance)
+
+
 def _gives(wrong, run, cases, outputs):
     """In every case; but NaN of large scores (an unguarded `exp`) says nothing, unless nothing else is wrong."""
     try:
         return all(
-            close(got, run(case, **wrong), case.tolerance)
+            close(got, run(case, **wrong), case.tolerance, equal_nan=True)
             or (case.large and not cases[0].large and bool(got.isnan().any()))
             for case, got in zip(cases, outputs, strict=True)
         )

@@ -1,12 +1,18 @@
 """How checks.py runs a reader's code, case by case, and finds words for the first thing that is not right."""
 
+import ctypes
 import functools
 import inspect
+import itertools
 import linecache
 import os
 import re
+import sys
 import sysconfig
+import threading
+import time
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +33,13 @@ LIBRARIES = (
     "<frozen",
     "<__array_function__",
 )
-SETTINGS = {
-    "the default dtype (`set_default_dtype`)": torch.get_default_dtype,
-    "whether gradients are recorded (`set_grad_enabled`)": torch.is_grad_enabled,
-    "the seed of the random numbers (`manual_seed`)": torch.initial_seed,
+SETTINGS = {  # how each is read and put back; the caller of `checks` restores the seed
+    "the default dtype (`set_default_dtype`)": (torch.get_default_dtype, torch.set_default_dtype),
+    "the default device (`set_default_device`)": (torch.get_default_device, torch.set_default_device),
+    "whether gradients are recorded (`set_grad_enabled`)": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "the seed of the random numbers (`manual_seed`)": (torch.initial_seed, lambda seed: None),
 }
+PATIENCE = 10  # seconds for one call of a reader's code
 
 
 class Wrong(Exception):
@@ -40,6 +48,14 @@ class Wrong(Exception):
 
 class Crash(Wrong):
     """The reader's code raised an error."""
+
+
+class Stub(Wrong):
+    """The reader's code gives nothing, at least in this case."""
+
+
+class Stopped(BaseException):
+    """Raised in a reader's code that does not come to an end."""
 
 
 @dataclass
@@ -55,6 +71,65 @@ class Task:
 
 
 # ---------------------------------------------------------------- running the reader's code
+
+
+def beside(judged, written):
+    """judged(written) in a thread of its own: whatever the reader's code does, this one can stop waiting.
+
+    What torch keeps by thread (gradients, default device) starts anew there, and here stays the reader's.
+    """
+    outcome = []
+
+    def work():
+        torch.set_num_threads(1)  # tensors this small only lose by sharing the work
+        try:
+            outcome.append((judged(written), None))
+        except BaseException as error:  # to be raised where the reader waits
+            outcome.append((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.since = None
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.1)
+            since = thread.since
+            if since and time.monotonic() - since > PATIENCE:
+                frames = traceback.extract_stack(sys._current_frames().get(thread.ident))
+                raise Wrong(
+                    f"It took too long and was stopped{own_line(frames, ', at ')}. Is there a loop that never ends?"
+                )
+    finally:  # also when the reader presses "stop"
+        for _ in range(20):  # a bare `except:` may swallow the first
+            if thread.is_alive():
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
+                thread.join(0.05)
+    result, error = outcome[0]
+    if error:
+        raise error
+    return result
+
+
+@contextmanager
+def theirs():
+    """What runs inside is the reader's code: timed, its errors made a Crash, torch's settings compared and put back."""
+    thread, before = threading.current_thread(), [look() for look, _ in SETTINGS.values()]
+    thread.since = time.monotonic()
+    try:
+        yield
+    except (Wrong, Stopped):
+        raise
+    except BaseException as error:  # sys.exit too
+        raise Crash(f"{type(error).__name__}: {first_line(error)}{own_line(own_trace(error), ', at ')}") from error
+    finally:
+        thread.since = None
+        changed = []
+        for (what, (look, put_back)), old in zip(SETTINGS.items(), before, strict=True):
+            if look() != old:
+                changed.append(what)
+                put_back(old)
+    if changed:
+        raise Wrong(f"It changes {changed[0]}, for everything that runs after it; leave torch's settings as they are.")
 
 
 def callable_as(fn, signature, args, options=None):
@@ -76,46 +151,47 @@ def call(fn, *tensors, **options):
     """The result of the reader's function on copies; Wrong if it is a stub, crashes or changes what it was given."""
     given = [*tensors, *(value for value in options.values() if isinstance(value, torch.Tensor))]
     before = [tensor.detach().clone() for tensor in given]
-    settings = [look() for look in SETTINGS.values()]
-    try:
-        result = fn(*tensors, **options)
-    except (Exception, SystemExit) as error:
-        if 'missing the required "forward"' in str(error):
-            words = "There is no method `forward`: it is what computes the output when the module is called."
-            raise Wrong(words) from None
-        if isinstance(error, NotImplementedError) and raised_by_hand(error):
-            raise Wrong(f"Nothing is written here yet ({own_line(error)}): your turn.") from None
-        raise Crash(f"{type(error).__name__}: {first_line(error)}{own_line(error, ', at ')}") from error
+    with theirs():
+        try:
+            result = fn(*tensors, **options)
+        except NotImplementedError as error:
+            if 'missing the required "forward"' in first_line(error):
+                words = "There is no method `forward`: it is what computes the output when the module is called."
+                raise Wrong(words) from None
+            if raised_by_hand(error):
+                line = own_line(own_trace(error))
+                raise Stub(f"Nothing is written here yet ({line}): your turn.") from None
+            raise
     if result is None or result is ...:
-        raise Wrong(f"It returns {result!r} so far: write its body, and `return` the result at the end.")
+        raise Stub(f"It returns {result!r} so far: write its body, and `return` the result at the end.")
     for tensor, old in zip(given, before, strict=True):
         if not close(tensor.detach(), old, 0):
             raise Wrong(
                 f"It changes its input in place (a tensor of shape {tuple(tensor.shape)}), and the caller loses it. "
                 "Make a new tensor: `x = x + 1` in place of `x += 1`, `masked_fill` in place of `masked_fill_`."
             )
-    for (what, look), old in zip(SETTINGS.items(), settings, strict=True):
-        if look() != old:
-            raise Wrong(f"It changes {what}, for everything that runs after it; leave torch's settings as they are.")
     return result
 
 
 def first_line(error):
-    return (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+    try:
+        return (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+    except Exception:  # the reader's own class of errors may fail at this too
+        return "no message that can be read"
 
 
-def own_frames(error):
-    """The frames of the reader's own code in the traceback; the libraries' and this book's are left out."""
-    return [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((*OURS, *LIBRARIES))
-    ]
+def own_trace(error):
+    return traceback.extract_tb(error.__traceback__)
 
 
-def own_line(error, lead=""):
-    """The reader's own line in the traceback, with its number and file."""
-    if not (frames := own_frames(error)):
+def own_frames(frames):
+    """Those of the reader's own code; the libraries' and this book's are left out."""
+    return [frame for frame in frames if not frame.filename.startswith((*OURS, *LIBRARIES))]
+
+
+def own_line(frames, lead=""):
+    """The reader's own line among the frames, with its number and file."""
+    if not (frames := own_frames(frames)):
         return ""
     frame = frames[-1]
     file = Path(frame.filename).name if Path(frame.filename).exists() else "your cell"
@@ -126,14 +202,21 @@ def own_line(error, lead=""):
 
 def raised_by_hand(error):
     """Is it a `raise` in the reader's own code, not an error of torch?"""
-    return any("raise" in (frame.line or "raise") for frame in own_frames(error)[-1:])
+    return any("raise" in (frame.line or "raise") for frame in own_frames(own_trace(error))[-1:])
 
 
 def tensor(result, name):
     if isinstance(result, torch.Tensor):
-        if result.is_complex() or result.layout != torch.strided or result.device.type != "cpu":
-            kind = f"{result.dtype}, {result.layout}, on {result.device}"
-            raise Wrong(f"{name} should be an ordinary tensor like the input, and is one of {kind}.")
+        kinds = {
+            f"of class {type(result).__name__}": type(result) not in (torch.Tensor, torch.nn.Parameter),
+            "nested": result.is_nested,
+            "quantised": result.is_quantized,
+            "complex": result.is_complex(),
+            f"stored as {result.layout}": result.layout != torch.strided,
+            f"on the device {result.device}": result.device.type != "cpu",
+        }
+        if odd := [kind for kind, found in kinds.items() if found]:
+            raise Wrong(f"{name} should be an ordinary tensor like the input; this one is {' and '.join(odd)}.")
         return result
     if isinstance(result, tuple | list) and any(isinstance(part, torch.Tensor) for part in result):
         raise Wrong(f"{name} should be one tensor and is a {type(result).__name__} of {len(result)}.")
@@ -174,26 +257,38 @@ def a(thing):
 def examine(task, cases, friendly):
     """Go through the cases; raise Wrong with the best words for the first one that is not right."""
     for i, case in enumerate(cases):
+        case.number = i  # a clue asks which came first
+    passed = []
+    for case in cases:
+        state = torch.get_rng_state()
         try:
-            got = task.call(case)
-            state = torch.get_rng_state()
-            again = task.call(case) if i < 2 else got
-            drew = not torch.equal(state, torch.get_rng_state())
+            got, again = task.call(case), task.call(case)
         except Crash as crash:
-            raise Wrong(f"{crash}, with {case.words}.{crash_hint(task, crash, case, friendly)}") from None
+            raise Wrong(f"{crash}, with {case.words}.{crash_hint(task, crash, case, friendly, passed)}") from None
+        except Stub:
+            if not run_all(task, cases)[0]:
+                raise
+            raise Wrong(
+                f"With {case.words}, it gives nothing yet, and with other inputs it does: does every path through it "
+                "end in a `return`?"
+            ) from None
+        except Wrong as wrong:
+            raise Wrong(f"{wrong} (The case: {case.words}.)" if passed else str(wrong)) from None
+        drew = not torch.equal(state, torch.get_rng_state())
         for part, expected in task.right(case).items():
-            if not close(got[part], again[part], 1e-6):
+            if not close(got[part], again[part], 1e-6, equal_nan=True):
                 raise Wrong(f"The same input, {case.words}, gave two different answers for {part}: {why_two(drew)}")
             problem = difference(part, got[part], expected, case)
             if problem:
                 raise Wrong(explain(task, part, cases, problem))
+        passed.append(case)
 
 
 def why_two(drew):
     if drew:
         return (
-            "something random is left in it, such as dropout that is never switched off, or weights made anew at each "
-            "call."
+            "something random is left in it, such as dropout that is never switched off or has another p than the one "
+            "given, or weights made anew at each call."
         )
     return "does it remember something between calls, such as a counter or a result?"
 
@@ -221,7 +316,8 @@ def difference(part, got, expected, case):
 
 def explain(task, part, cases, problem):
     """The mistake that gives the reader's numbers, or the best clue, and then the problem itself."""
-    ran, outputs = run_all(task, part, cases)
+    ran, outputs = run_all(task, cases)
+    outputs = [got[part] for got in outputs]
     wrong_first = sorted(range(len(ran)), key=lambda i: close(outputs[i], task.right(ran[i])[part], ran[i].tolerance))
     ran, outputs = [ran[i] for i in wrong_first], [outputs[i] for i in wrong_first]
     if "should be torch." in problem:  # the numbers are right, and the dtype is not
@@ -233,7 +329,7 @@ def explain(task, part, cases, problem):
     lead = "The context is right, and the weights returned beside it are not. " if alone and part != "context" else ""
     # Where the weights are right, two mistakes that spoil them are no likely reason for a wrong context.
     pairs = [] if alone and part == "context" else [two_mistakes]
-    for look in (one_mistake, *task.sure, *pairs, *task.clues):
+    for look in (one_mistake, *task.sure, easier, *pairs, *task.clues):
         try:
             words = look(task, part, ran, outputs)
         except (Wrong, RuntimeError, IndexError, TypeError, ValueError):  # too far off for this one
@@ -243,18 +339,24 @@ def explain(task, part, cases, problem):
     well = [c for c, got in zip(ran, outputs, strict=True) if not difference(part, got, task.right(c)[part], c)]
     hint = f" It does come out right with {well[0].words}." if well else ""
     unknown = "None of the mistakes that this check knows gives these numbers. "
-    return f"{'' if 'should have shape' in problem else unknown}{problem}{hint}"
+    return f"{lead}{'' if 'should have shape' in problem else unknown}{problem}{hint}"
 
 
-def run_all(task, part, cases):
+def run_all(task, cases):
+    """The cases that run, and what comes."""
     ran, outputs = [], []
     for case in cases:
         try:
-            outputs.append(task.call(case)[part])
+            outputs.append(task.call(case))
             ran.append(case)
         except Wrong:
             continue
     return ran, outputs
+
+
+def easier(task, part, cases, outputs):
+    passed = [c for c, got in zip(cases, outputs, strict=True) if close(got, task.right(c)[part], c.tolerance)]
+    return easier_words(task, cases[0], passed)
 
 
 def one_mistake(task, part, cases, outputs):
@@ -266,7 +368,7 @@ def two_mistakes(task, part, cases, outputs):
 
 
 def sentence(words):
-    return words[0].upper() + words[1:] + ("" if words.endswith("?") else ".")
+    return words[0].upper() + words[1:] + ("" if words[-1] in ".?" else ".")
 
 
 CRASHES = {
@@ -279,7 +381,9 @@ CRASHES = {
         "A tensor of many numbers is neither true nor false: `~` negates it number by number, and `masked_fill` and "
         "`torch.where` choose number by number."
     ),
-    r"expected scalar type|must have the same dtype|same dtype": "Does every tensor in it have the input's dtype?",
+    r"^[^`]*(dtype|scalar type|(Float|Double|Half|Int|Long|Bool) (did not match|can't be cast))": (
+        "Does every tensor in it have the input's dtype?"
+    ),
 }
 SHAPES = (
     r"AssertionError|"
@@ -287,25 +391,30 @@ SHAPES = (
 )
 
 
-def crash_hint(task, crash, case, friendly):
-    """Why the reader's code crashed: from the error's words, or by running it where the sizes let it run."""
-    if re.search(r"size.*`.*\w\.T\b", str(crash)) and "batch" in case.words:
-        return " `.T` turns all dimensions round, not the last two alone: use transpose(-2, -1) or `.mT`."
+def crash_hint(task, crash, case, friendly, passed):
+    """Why the reader's code crashed: from the error's words, or by running it where the sizes let it run.
+
+    passed: the cases that came out right before, which no hint may contradict.
+    """
     for pattern, words in CRASHES.items():
         if re.search(pattern, str(crash)):
             return f" {words}"
+    if words := easier_words(task, case, passed):
+        return f" {words}"
     if not case.plain or not re.match(SHAPES, str(crash)):
         return ""
-    ran = {}
-    for other in friendly:
-        try:
-            ran[other] = task.call(other)
-        except Wrong:
-            continue
+    if re.search(r"size.*`.*\w\.T\b", str(crash)) and case.lead:
+        return " `.T` turns all dimensions round, and only the last two should change places."
+    ran = dict(zip(*run_all(task, friendly), strict=True))
     for other, got in ran.items():
         told = other.lead != case.lead if other.leads_only else other.lead == case.lead
-        if told and not wrong_part(task, other, got):
+        known = [c for c in passed if c.lead == (case.lead if other.leads_only else other.lead)]
+        if not other.leads_only:  # right without these sizes being equal, it does not confuse them
+            known = [c for c in known if not equal_sizes(other) <= equal_sizes(c)]
+        if told and not known and not wrong_part(task, other, got):
             return f" It runs, and is right, with {other.words}{other.hint}"
+    if passed:
+        return f" It was right with {passed[-1].words}."
     for part in dict.fromkeys(wrong_part(task, c, got) for c, got in ran.items()):
         words = one_mistake(task, part, list(ran), [got[part] for got in ran.values()])
         if words:
@@ -320,6 +429,21 @@ def crash_hint(task, crash, case, friendly):
     return ""
 
 
+def equal_sizes(case):
+    """Which sizes of a case are the same, or 1."""
+    sizes = case.sizes | {"one": 1}
+    return {(a, b) for a, b in itertools.combinations(sizes, 2) if sizes[a] == sizes[b]}
+
+
+def easier_words(task, case, passed):
+    """What the reader's code does not bear, if the case comes out right without it, and none with it did."""
+    for what, (other, words) in case.easier().items():
+        ran, outputs = run_all(task, [other])
+        if ran and not wrong_part(task, other, outputs[0]) and not any(what in c.easier() for c in passed):
+            return words
+    return None
+
+
 def wrong_part(task, case, got):
     return next((part for part, right in task.right(case).items() if difference(part, got[part], right, case)), "")
 
@@ -332,7 +456,7 @@ def gradients(case, right, call, leaves):
     try:
         got = call()
     except Crash as crash:
-        hint = crash_hint(None, crash, case, [])
+        hint = next((f" {words}" for pattern, words in CRASHES.items() if re.search(pattern, str(crash))), "")
         raise Wrong(f"The numbers are right, but when inputs require gradients it raises {crash}.{hint}") from None
     if frozen := [name for name, (_, leaf) in leaves.items() if not leaf.requires_grad]:
         raise Wrong(
@@ -361,10 +485,11 @@ def way_back(result, part, leaves, case):
     pull = torch.linspace(-1, 1, result.numel(), dtype=result.dtype).reshape(result.shape)
     options = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
     try:
-        return torch.autograd.grad((result * pull).sum(), leaves, **options)
-    except RuntimeError as error:
+        with theirs():  # a backward pass may be the reader's too
+            return torch.autograd.grad((result * pull).sum(), leaves, **options)
+    except Crash as crash:
         raise _no_way_back(
-            f"the gradient raises an error: {first_line(error).split(': [')[0]}. Is a tensor changed in place after it "
+            f"the gradient raises an error: {str(crash).split(': [')[0]}. Is a tensor changed in place after it "
             "was used (`/=`, `masked_fill_`, `w[...] = 0`)? Make a new one.",
             case,
         ) from None
