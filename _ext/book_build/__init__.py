@@ -1,9 +1,9 @@
 """What this book adds to Jupyter Book while it is built: one extension, a module for each thing it does."""
 
-from book_build import assets, cells, execution, formulas, ledger, links, mends, pages, rebuild
+from book_build import assets, cells, execution, formulas, ledger, links, live_model, mends, pages, rebuild
 
 
 def setup(app):
-    for part in (execution, cells, ledger, links, pages, mends, assets, formulas, rebuild):
+    for part in (execution, cells, ledger, links, pages, mends, assets, formulas, live_model, rebuild):
         part.setup(app)
     return {"env_version": rebuild.version(), "parallel_read_safe": False, "parallel_write_safe": False}
