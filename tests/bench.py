@@ -1,6 +1,6 @@
-"""How heavy and how fast the book is, beside what it could have used instead. `make bench` runs all four parts;
+"""How heavy and how fast the book is, beside what it could have used instead. `make bench` runs all five parts;
 
-    python tests/bench.py widget page build attention
+    python tests/bench.py widget page live build attention
 
 runs those that are named. Prints tables and writes them to docs/benchmarks.md; parts that did not run keep theirs.
 No number here is a test: machines differ, so only what was measured side by side in one run is compared.
@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
+from bench_live import live
 from bench_page import page
 from bench_report import REPORT, ROOT, at_most, machine, quotient, save, table, verdict, versions
 
@@ -27,7 +28,7 @@ MOVES = 200
 
 
 def main(parts):
-    known = {"widget": widget, "page": page, "build": build, "attention": attention}
+    known = {"widget": widget, "page": page, "live": live, "build": build, "attention": attention}
     for part in parts or known:
         if part not in known:
             raise SystemExit(f"There is no part {part!r}; the parts are {', '.join(known)}.")
