@@ -108,6 +108,10 @@ def scripts(app, pagename, templatename, context, doctree):
 
 def finish(app, exception):
     """Into the site goes what its pages use, and nothing else."""
+    for running in app.packing.values():  # what no page asked for in the end: without the weights there is no field
+        running.kill()
+        running.communicate()
+    app.packing.clear()
     if exception or app.builder.format != "html":
         return
     used = {model for page in app.env.metadata.values() for model in page.get("live", [])}
@@ -117,9 +121,7 @@ def finish(app, exception):
         folder = kept(app, model)
         if not (folder / "about.json").exists():
             packed(app, model)
-        shutil.copytree(
-            folder, site / model, copy_function=os.link, ignore=shutil.ignore_patterns("digest", "about.json")
-        )
+        shutil.copytree(folder, site / model, ignore=shutil.ignore_patterns("digest", "about.json"))
     if used:
         shutil.copy(Path(app.srcdir, "assets/live/offline.js"), app.outdir)
 
