@@ -3,6 +3,9 @@
 import base64
 import json
 import re
+import shutil
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -290,6 +293,63 @@ def test_from_a_file_it_works_as_well(site, chromium, e5):
     field.locator(".live-heads").tap(position={"x": 5, "y": 5})
     assert "Layer 0, head 0" in field.locator(".live-said").inner_text() and not wrong
     page.context.close()
+
+
+DRIVER = """<!doctype html><meta charset="utf-8">
+<iframe width="1000" height="800" src="/chapters/real-model.html"></iframe>
+<script>
+const frame = document.querySelector('iframe'), text = 'My dog sleeps. 我的狗在睡觉。';
+const until = async (find) => {
+  while (!find()) await new Promise(done => setTimeout(done, 100));
+  return find();
+};
+frame.onload = async () => {
+  const field = await until(() => frame.contentDocument.querySelector('live-field'));
+  (await until(() => field.querySelector('.live-load'))).click();
+  await until(() => field.querySelector('.live-said')?.textContent);
+  const done = new Promise(done => field.addEventListener('answered', done, {once: true}));
+  field.say(text);
+  await done;
+  const {layer, head, asks, alone} = field.view.state;
+  const told = {text, state: [layer, head, asks, alone], said: field.querySelector('.live-said').textContent};
+  await fetch('/told', {method: 'POST', body: JSON.stringify({...told, result: await (%s)(field, text)})});
+};
+</script>"""
+
+
+@pytest.mark.skipif(not shutil.which("firefox"), reason="there is no Firefox on the PATH")
+def test_another_engine_gives_the_same(site, e5, tmp_path):
+    """Firefox, which opens a page that presses the button and tells this server what it saw."""
+    told, heard = [], threading.Event()
+
+    class Told(Folder):
+        def do_GET(self):
+            if self.path != "/":
+                return super().do_GET()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write((DRIVER % RUN).encode())
+
+        def do_POST(self):
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+            heard.set()
+
+    with serving(site, Told) as address:
+        command = ["firefox", "--headless", "--no-remote", "--profile", str(tmp_path), address + "/"]
+        browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            assert heard.wait(90), "Firefox told nothing"
+        finally:
+            browser.terminate()
+            browser.wait()
+    (answer_,) = told
+    expected = e5("query: " + answer_["text"]).attn_weights
+    weights = torch.frombuffer(bytearray(base64.b64decode(answer_["result"]["weights"])), dtype=torch.float32)
+    assert float((weights.view_as(expected) - expected).abs().max()) <= EXACT
+    assert answer_["said"] == said_of(e5, "query: ", answer_["text"]).sentence(*answer_["state"])
 
 
 class Strict(Folder):
