@@ -157,14 +157,18 @@ def _draw(said, layer, head, asks, alone):
 
     layers, heads, n, _ = said.attn_weights.shape
     names = [said.names()[i] for i in said.of(alone)]
+    columns = [said.tokens[i].replace("▁", "") for i in said.of(alone)]
     figure, (small, large) = plt.subplots(2, 1, figsize=(WIDTH, 2.6 + 4.6), height_ratios=[2.4, 4.2])
-    figure.subplots_adjust(0.24, 0.02, 0.98, 0.98, hspace=0.42)
+    figure.subplots_adjust(0.28, 0.02, 0.98, 0.98, hspace=0.42)
     tiles = said.attn_weights.transpose(1, 2).reshape(layers * n, heads * n)
     small.imshow(tiles, aspect="auto", vmin=0, vmax=1, cmap=tint(WEIGHT), extent=(0, heads, layers, 0))
-    small.set(xticks=range(heads), yticks=range(layers), xlabel=TEXT["head"], ylabel=TEXT["layer"])
-    small.grid(color=FAINT, lw=0.5)
+    small.set_xticks([i + 0.5 for i in range(heads)], range(heads))
+    small.set_yticks([i + 0.5 for i in range(layers)], range(layers))
+    small.set(xlabel=TEXT["head"], ylabel=TEXT["layer"])
+    small.hlines(range(1, layers), 0, heads, color=FAINT, lw=0.5)
+    small.vlines(range(1, heads), 0, layers, color=FAINT, lw=0.5)
     small.add_patch(plt.Rectangle((head, layer), 1, 1, fill=False, ec=QUERY, lw=2))
-    heatmap(large, said.map(layer, head, alone), colour=WEIGHT, rows=names, columns=names, vmax=1)
+    heatmap(large, said.map(layer, head, alone), colour=WEIGHT, rows=names, columns=columns, vmax=1)
     large.xaxis.tick_top()
     large.tick_params(axis="x", rotation=90)
     row = said.of(alone).index(asks)
