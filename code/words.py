@@ -48,7 +48,12 @@ _STEMS = {
 STEMS, TAKES = ({stem: pair[i] for stem, pair in _STEMS.items()} for i in (0, 1))
 SUFFIXES = {"员": "-er", "家": "-ist", "者": "one who", "学": "-ology", "化": "-ise", "性": "-ness"}
 OTHERS = {"，": "comma", "是": "is", "一个": "a", "的": "of", "。": "full stop"}
-GLOSS = PRONOUNS | WHEN | PLACE_VERBS | OTHER_VERBS | CITIES | LOOKS | IN_THE | AGES | KINDS | STEMS | SUFFIXES | OTHERS
+PARTS_OF_SPEECH = {
+    **{"pronoun": PRONOUNS, "time": WHEN, "verb that takes a place": PLACE_VERBS, "other verb": OTHER_VERBS},
+    **{"city": CITIES, "looks": LOOKS, "in which age": IN_THE, "age": AGES, "what sort": KINDS},
+    **{"stem": STEMS, "suffix": SUFFIXES, "other": OTHERS},
+}
+GLOSS = {token: gloss for part in PARTS_OF_SPEECH.values() for token, gloss in part.items()}
 
 VOCABULARY = list(GLOSS)
 TOKEN_ID = {token: i for i, token in enumerate(VOCABULARY)}

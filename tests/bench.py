@@ -1,6 +1,6 @@
-"""How heavy and how fast the book is, beside what it could have used instead. `make bench` runs all five parts;
+"""How heavy and how fast the book is, beside what it could have used instead. `make bench` runs all six parts;
 
-    python tests/bench.py widget hand page build attention
+    python tests/bench.py widget hand page live build attention
 
 runs those that are named. Prints tables and writes them to docs/benchmarks.md; parts that did not run keep theirs.
 No number here is a test: machines differ, so only what was measured side by side in one run is compared.
@@ -19,6 +19,7 @@ from datetime import date
 from pathlib import Path
 
 from bench_hand import hand
+from bench_live import live
 from bench_page import page
 from bench_report import REPORT, ROOT, at_most, machine, quotient, save, table, verdict, versions
 
@@ -28,7 +29,7 @@ MOVES = 200
 
 
 def main(parts):
-    known = {"widget": widget, "hand": hand, "page": page, "build": build, "attention": attention}
+    known = {"widget": widget, "hand": hand, "page": page, "live": live, "build": build, "attention": attention}
     for part in parts or known:
         if part not in known:
             raise SystemExit(f"There is no part {part!r}; the parts are {', '.join(known)}.")

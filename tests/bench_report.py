@@ -32,7 +32,9 @@ def versions(packages):
     found = [f"Python {platform.python_version()}"]
     for package in packages:
         manifest = PACKAGES / package / "package.json"
-        found.append(f"{package} {json.loads(manifest.read_text())['version'] if '/' in package else version(package)}")
+        found.append(
+            f"{package} {json.loads(manifest.read_text())['version'] if manifest.exists() else version(package)}"
+        )
     return ", ".join(found)
 
 

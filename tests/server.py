@@ -35,6 +35,7 @@ def folder_files(folder):
 
 
 KINDS = {".html": "text/html", "": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+KINDS |= {".mjs": "text/javascript", ".wasm": "application/wasm"}
 
 
 @contextmanager
