@@ -72,7 +72,8 @@ def point_at(ax, places, names, values=None, *, chooses=None):
     values = [""] * len(places) if values is None else [str(value) for value in values]
     if not len(places) == len(names) == len(values):
         raise ValueError(f"{len(places)} places, {len(names)} names and {len(values)} values: one of each a point.")
-    marks_of(ax.figure).append(Points(ax, places, names, values, chooses))
+    if places:
+        marks_of(ax.figure).append(Points(ax, places, names, values, chooses))
 
 
 def handle(ax, place, *choices):
