@@ -8,18 +8,18 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from drawing.marks import point_at
 from drawing.palette import CONTEXT, FAINT, INK, KEY, QUERY, SCORE, VALUE, WEIGHT, WIDTH
 
-HEIGHT = 8.1  # inches
+HEIGHT = 8.4  # inches
 # name: (centre x, centre y, colour); the boxes of the figure, in inches from its lower left corner
 PLACES = {
-    "E": (1.35, 5.95, CONTEXT),
-    "P": (3.85, 5.95, CONTEXT),
-    "X": (2.6, 4.85, CONTEXT),
-    "Q": (0.85, 3.55, QUERY),
-    "K": (2.6, 3.55, KEY),
-    "V": (4.35, 3.55, VALUE),
-    "scores": (1.7, 2.45, SCORE),
-    "weights": (1.7, 1.4, WEIGHT),
-    "context": (2.6, 0.35, CONTEXT),
+    "E": (1.2, 5.95, CONTEXT),
+    "P": (3.4, 5.95, CONTEXT),
+    "X": (2.3, 4.85, CONTEXT),
+    "Q": (0.75, 3.55, QUERY),
+    "K": (2.3, 3.55, KEY),
+    "V": (3.85, 3.55, VALUE),
+    "scores": (1.5, 2.45, SCORE),
+    "weights": (1.5, 1.4, WEIGHT),
+    "context": (2.3, 0.35, CONTEXT),
 }
 BOX_WIDTH, BOX_HEIGHT = 1.3, 0.52
 
@@ -40,23 +40,27 @@ def flow(text, tokens, shapes, words):
     ax.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
     ax.set_axis_off()
 
-    ax.text(WIDTH / 2, 7.85, text, ha="center", va="center")
-    _arrow(ax, (2.6, 7.7), (2.6, 7.3), words["split"])
-    _token_row(ax, tokens, 7.08)
-    _arrow(ax, (1.35, 6.86), (1.35, 6.23), words["embed"])
-    _arrow(ax, (3.85, 6.86), (3.85, 6.23), words["place"])
+    ax.text(WIDTH / 2, 8.2, text, ha="center", va="center")
+    _arrow(ax, (2.3, 8.06), (2.3, 7.66), words["split"])
+    half = len(tokens) // 2
+    _token_row(ax, tokens[:half], 7.46)
+    _token_row(ax, tokens[half:], 7.06)
+    _arrow(ax, (1.2, 6.86), (1.2, 6.23), words["embed"])
+    _arrow(ax, (3.4, 6.86), (3.4, 6.23), words["place"])
     for name, (x, y, colour) in PLACES.items():
         _box(ax, x, y, colour, name, shapes[name])
-    ax.text(2.6, 5.95, "+", ha="center", va="center", size=16)
-    _arrow(ax, (2.6, 5.72), (2.6, 5.13), words["add"])
+    ax.text(2.3, 5.95, "+", ha="center", va="center", size=16)
+    _arrow(ax, (2.3, 5.72), (2.3, 5.13), words["add"])
     for name in "QKV":
-        _arrow(ax, (2.6, 4.58), (PLACES[name][0], 3.83))
-    ax.text(3.75, 4.42, words["project"], ha="left", va="center", size=9.5)
-    _arrow(ax, (0.85, 3.28), (1.4, 2.73))
-    _arrow(ax, (2.6, 3.28), (2.0, 2.73), words["score"])
-    _arrow(ax, (1.7, 2.18), (1.7, 1.68), words["softmax"])
-    _arrow(ax, (1.7, 1.13), (2.3, 0.63))
-    _arrow(ax, (4.35, 3.28), (3.0, 0.63), words["mix"])
+        _arrow(ax, (2.3, 4.58), (PLACES[name][0], 3.83))
+    ax.text(3.3, 4.42, words["project"], ha="left", va="center", size=9.5)
+    _arrow(ax, (0.75, 3.28), (1.2, 2.73))
+    _arrow(ax, (2.3, 3.28), (1.8, 2.73), words["score"])
+    _arrow(ax, (1.5, 2.18), (1.5, 1.68), words["softmax"])
+    _arrow(ax, (1.5, 1.13), (2.0, 0.63))
+    _arrow(ax, (3.85, 3.28), (2.7, 0.63), words["mix"])
+    sizes = [" × ".join(map(str, shapes[name])) for name in PLACES]
+    point_at(ax, [(x, y) for x, y, _ in PLACES.values()], PLACES, sizes)
     return figure
 
 
@@ -80,7 +84,7 @@ def _arrow(ax, start, end, words=""):
 
 def _token_row(ax, tokens, y):
     """Tokens in boxes, side by side; a Chinese character is as wide as it is high."""
-    size = 9
+    size = 10
     widths = [len(token) * size / 72 + 0.09 for token in tokens]
     gap = min(0.07, (WIDTH - 0.1 - sum(widths)) / max(len(tokens) - 1, 1))
     x = (WIDTH - sum(widths) - gap * (len(tokens) - 1)) / 2
