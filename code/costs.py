@@ -7,7 +7,10 @@ import time
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from drawing import FAINT, KEY, QUERY
+from drawing import FAINT, KEY, QUERY, point_at
+
+WORDS = {6: " million", 9: " billion", 12: " trillion"}
+PREFIX = {-6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
 # torch's profiler announces every start on stderr; it reads this once, when it first starts.
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
@@ -89,6 +92,9 @@ def log_plot(ax, sizes, curves, *, colours, limits, unit="", at=None):
             color=colour,
             annotation_clip=False,
         )
+        point_at(
+            ax, zip(sizes, costs, strict=True), [f"{name} · {size}" for size in sizes], [_short(c, unit) for c in costs]
+        )
         if at is not None:
             ax.plot([at], [costs[sizes.index(at)]], "o", color=colour, ms=9)
     low, high = (math.ceil(math.log10(limits[0])), math.floor(math.log10(limits[1])))
@@ -100,11 +106,18 @@ def log_plot(ax, sizes, curves, *, colours, limits, unit="", at=None):
     ax.grid(color=FAINT, lw=0.5)
 
 
+def _short(cost, unit):
+    """A cost in three digits and its unit: 1234567 B -> "1.23 MB"."""
+    power = math.floor(math.log10(cost)) // 3 * 3
+    if unit and power in PREFIX:
+        return f"{cost / 10.0**power:.3g} {PREFIX[power]}{unit}"
+    return f"{cost / 10.0**power:.3g}{WORDS[power]}" if power in WORDS else f"{cost:.3g}"
+
+
 def _tick(power, unit):
     if unit:
-        prefix = {-6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}[power // 3 * 3]
-        return f"{10 ** (power % 3)} {prefix}{unit}"
-    word = {6: " million", 9: " billion", 12: " trillion"}.get(power // 3 * 3)
+        return f"{10 ** (power % 3)} {PREFIX[power // 3 * 3]}{unit}"
+    word = WORDS.get(power // 3 * 3)
     return f"{10 ** (power % 3)}{word}" if word else f"{10.0**power:g}"
 
 
