@@ -38,7 +38,7 @@ def test_predictions_are_native_and_decided_by_a_measurement(name):
     answers = re.findall(r'<details class="predict"><summary>(.*?)</summary>\n\n(.*?)\n\n</details>', block, re.S)
     assert 2 <= len(answers) <= 4
     assert [answer[0][:2] for answer in answers] == [f"{letter}." for letter in "ABCD"[: len(answers)]]
-    assert re.search(r"\]\(#claim-[a-z0-9-]+\)", block), "no answer links to a measurement"
+    assert re.search(r"\]\(#[a-z0-9-]+\)", block), "no answer links to a measurement, a claim or one under a heading"
     assert sum(text.startswith("Yes") for _, text in answers) >= 1, "no answer is right"
 
 
