@@ -166,9 +166,7 @@ def test_bad_inputs_of_attention(change, message):
     ids=lambda scale: f"{type(scale).__name__} {str(scale)[:9]}",
 )
 def test_bad_scales(scale):
-    with pytest.raises(
-        ValueError, match=r"scale .* must be a finite number, or a floating tensor without dimensions"
-    ):
+    with pytest.raises(ValueError, match=r"scale .* must be a finite number, or a floating tensor without dimensions"):
         attention(**GOOD, scale=scale)
 
 
