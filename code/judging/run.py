@@ -78,7 +78,7 @@ def beside(judged, written):
 
     What torch keeps by thread (gradients, default device) starts anew there, and here stays the reader's.
     """
-    outcome = []
+    outcome, ended = [], threading.Event()  # a `join` that is interrupted takes the thread for ended (Python 3.11)
 
     def work():
         torch.set_num_threads(1)  # tensors this small only lose by sharing the work
@@ -86,13 +86,13 @@ def beside(judged, written):
             outcome.append((judged(written), None))
         except BaseException as error:  # to be raised where the reader waits
             outcome.append((None, error))
+        ended.set()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.since = None
     thread.start()
     try:
-        while thread.is_alive():
-            thread.join(0.1)
+        while not ended.wait(0.1):
             since = thread.since
             if since and time.monotonic() - since > PATIENCE:
                 frames = traceback.extract_stack(sys._current_frames().get(thread.ident))
@@ -101,9 +101,9 @@ def beside(judged, written):
                 )
     finally:  # also when the reader presses "stop"
         for _ in range(20):  # a bare `except:` may swallow the first
-            if thread.is_alive():
+            if not ended.is_set():
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
-                thread.join(0.05)
+                ended.wait(0.05)
     result, error = outcome[0]
     if error:
         raise error
