@@ -13,7 +13,7 @@ def map_of_heads(shares, marked, *, title, axes):
     axes: what stands beside the rows and below the columns.
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 2.9))
-    figure.subplots_adjust(0.09, 0.15, 0.99, 0.9)
+    figure.subplots_adjust(0.1, 0.15, 0.995, 0.9)
     layers, heads = shares.shape
     heatmap(ax, shares, colour=WEIGHT, rows=range(layers), columns=range(heads), vmax=1, numbers=".2f")
     ax.set(title=title, ylabel=axes[0], xlabel=axes[1])
@@ -45,8 +45,8 @@ def overlap_and_symmetry(overlaps, chance, symmetric, *, titles, words):
     overlaps: {name: (heads,)}, three of them. chance: (lowest, highest). symmetric: (heads,), with chance at 0.5.
     words: "head" and "chance" as readers see them.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)
-    figure.subplots_adjust(0.09, 0.24, 0.98, 0.93, wspace=0.08)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 4.4), sharey=True)
+    figure.subplots_adjust(0.13, 0.24, 0.95, 0.92, wspace=0.1)
     left.axvspan(*chance, color=FAINT, lw=0, label=words[1])
     heads = range(len(symmetric))
     for (name, values), marker, colour in zip(overlaps.items(), "o|^", (QUERY, KEY, VALUE), strict=True):
@@ -56,8 +56,8 @@ def overlap_and_symmetry(overlaps, chance, symmetric, *, titles, words):
     right.barh(heads, symmetric, color=SCORE, height=0.6)
     right.axvline(0.5, color=INK, lw=1)
     right.set(xlim=(0, 1), xticks=[0, 0.5, 1], title=titles[1])
-    right.text(0.52, -0.75, words[1], fontsize=8.5, va="center")
-    figure.legend(*left.get_legend_handles_labels(), loc="lower center", ncols=2, fontsize=9)
+    right.text(0.52, -0.75, words[1], fontsize=9.5, va="center")
+    figure.legend(*left.get_legend_handles_labels(), loc="lower center", ncols=2, fontsize=10)
     return figure
 
 
@@ -74,7 +74,7 @@ def inside_and_outside(inside, outside, names, *, title, words):
     ax.plot(outside, rows, "|", color=INK, ms=8, label=words[1])
     ax.plot(inside, rows, "o", color=WEIGHT, ms=5, label=words[0])
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.8, len(rows) - 0.2), xlabel=words[2])
-    ax.set_yticks(rows, [names[i] for i in order], fontsize=8.5)
+    ax.set_yticks(rows, [names[i] for i in order], fontsize=9)
     ax.set_title(title, x=0.3)
     figure.legend(loc="lower center", ncols=2)
     return figure

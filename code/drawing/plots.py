@@ -50,7 +50,7 @@ def heatmap(
     point_at_cells(ax, matrix, *said, decimals=digits(float(top)), chooses=[*chooses, None, None][:2])
     if numbers is not None:
         for (i, j), value in _cells(matrix):
-            ax.text(j, i, format(value, numbers), ha="center", va="center", fontsize=8.5)
+            ax.text(j, i, format(value, numbers), ha="center", va="center", fontsize=9)
 
 
 def _cells(matrix):
@@ -153,7 +153,7 @@ def empty_maps(rows, columns, titles):
     rows: tokens. columns: the tokens of each map. Returns: the figure and each map's image, for `set_data`.
     """
     figure, axes = plt.subplots(1, len(columns), figsize=(WIDTH, 3.3), sharey=True)
-    figure.subplots_adjust(0.2, 0.3, 0.99, 0.91, wspace=0.06)
+    figure.subplots_adjust(0.24, 0.33, 0.995, 0.92, wspace=0.06)
     for ax, tokens, title in zip(axes, columns, titles, strict=True):
         heatmap(ax, np.zeros((len(rows), len(tokens))), colour=WEIGHT, rows=rows, columns=tokens, title=title, vmax=1)
         ax.tick_params(axis="x", rotation=90)
