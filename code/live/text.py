@@ -48,6 +48,9 @@ class PageField:
             f"if the page may run scripts.</p>{data}</live-field>{files}"
         )
 
+    def __repr__(self):
+        return f"A field for a sentence of your own, answered by {self.model}."
+
 
 def _script(name, value):
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
