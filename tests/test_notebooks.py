@@ -51,6 +51,7 @@ def test_the_download_is_executed_and_says_kindly_what_is_missing_elsewhere(path
     assert hint in cells[0].source
 
 
+@pytest.mark.depends("{path}.md", "_build/html/_sources/{path}.ipynb", "code", "results")
 @pytest.mark.parametrize("path", ["index", DOT_PRODUCT, "chapters/3-2-1-queries-and-keys"])
 def test_the_download_runs_in_its_folder_with_live_figures(path, site, book_copy):
     """Without JupyterLab and jupytext: what plain Jupyter and VS Code do. Two of the three train on the page."""
