@@ -53,7 +53,7 @@ def flow(text, tokens, shapes, words):
     _arrow(ax, (2.3, 5.72), (2.3, 5.13), words["add"])
     for name in "QKV":
         _arrow(ax, (2.3, 4.58), (PLACES[name][0], 3.83))
-    ax.text(3.3, 4.42, words["project"], ha="left", va="center", size=9.5)
+    ax.text(3.0, 4.42, words["project"], ha="left", va="center", size=9.5)
     _arrow(ax, (0.75, 3.28), (1.2, 2.73))
     _arrow(ax, (2.3, 3.28), (1.8, 2.73), words["score"])
     _arrow(ax, (1.5, 2.18), (1.5, 1.68), words["softmax"])
