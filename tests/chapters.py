@@ -17,8 +17,8 @@ BEATS = [
 ]
 
 # To be switched on when every chapter has been rewritten in two layers, and when every claim quotes the article.
-REWRITTEN = False
-QUOTES_REQUIRED = False
+REWRITTEN = True
+QUOTES_REQUIRED = True
 
 
 def source(name):

@@ -8,7 +8,7 @@ QUERY, KEY, VALUE = "#0072b2", "#d55e00", "#009e73"
 SCORE, WEIGHT, CONTEXT = "#aa4499", "#b57a00", "#6b7a8f"
 FAINT = "#8888887f"
 
-# Drawn in this colour, shown in the reader's text colour, whatever the theme (explore.py sees to it).
+# Drawn in this colour, shown in the reader's text colour, whatever the theme (`explore` sees to it).
 INK = "#010203"
 
 WIDTH = 4.6  # inches: a phone of 360 pixels shows a figure of this width in its own size, text of size 10 as 10 pixels
