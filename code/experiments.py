@@ -9,7 +9,6 @@ A table's first lines say what made it. Chapters read the tables and recompute a
 import csv
 import functools
 import io
-import itertools
 import platform
 import sys
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from address_book import QUESTIONS, VARIANTS, AddressBookModel, address_books
+from address_book import QUESTIONS, TWO_WORDS, VARIANTS, WIDTHS, AddressBookModel, address_books, two_word_books
 from training import OneHead, train
 from words import NUM_TOKENS, VOCABULARY, WHOLE_WORDS, whole_words
 
@@ -28,21 +27,33 @@ TEST_SEED = 123_456_789  # of the examples that nothing is trained on
 # ---------------------------------------------------------------- 4.1.2: how many matrices?
 
 
+ALL_QUESTIONS = (*QUESTIONS, TWO_WORDS)
+
+
+def books(count, generator, question):
+    """Draw books for one of ALL_QUESTIONS: tokens and answers."""
+    if question == TWO_WORDS:
+        return two_word_books(count, generator)
+    return address_books(count, generator, question=question)
+
+
 def train_variant(variant, question, *, seeds, steps=300):
-    """Train one variant of the address book on one question, a model a seed. Returns: a training.Run."""
-    sample = functools.partial(address_books, question=question)
-    make_model = functools.partial(AddressBookModel, variant)
+    """Train one variant of the address book on one of ALL_QUESTIONS, a model a seed. Returns: a training.Run."""
+    sample = functools.partial(books, question=question)
+    make_model = functools.partial(
+        AddressBookModel, variant, d_model=WIDTHS.get(variant, 32), two_words=question == TWO_WORDS
+    )
     return train(make_model, sample, seeds=seeds, steps=steps, batch=64, lr=5e-3)
 
 
 def test_variant(run, question):
     """Loss and accuracy of every seed on 2000 new books: (seeds,), (seeds,)."""
-    books = address_books(2000, torch.Generator().manual_seed(TEST_SEED), question=question)
-    return run.snapshots[-1].test(*books)
+    new = books(2000, torch.Generator().manual_seed(TEST_SEED), question)
+    return run.snapshots[-1].test(*new)
 
 
-def why_three(seeds=range(10), variants=tuple(VARIANTS), questions=QUESTIONS):
-    """Held-out accuracy and loss of every variant of attention on both questions of the address book."""
+def why_three(seeds=range(10), variants=tuple(VARIANTS), questions=ALL_QUESTIONS):
+    """Held-out accuracy and loss of every variant of attention on each kind of question to the address book."""
     for question in questions:
         for variant in variants:
             losses, accuracies = test_variant(train_variant(variant, question, seeds=seeds), question)
@@ -52,27 +63,10 @@ def why_three(seeds=range(10), variants=tuple(VARIANTS), questions=QUESTIONS):
 
 def why_three_found(what="accuracy"):
     """What the table why_three found, "accuracy" or "loss": {question: {variant: one number a seed (seeds,)}}."""
-    found = {question: {variant: [] for variant in VARIANTS} for question in QUESTIONS}
+    found = {question: {variant: [] for variant in VARIANTS} for question in ALL_QUESTIONS}
     for row in read_table("why_three"):
         found[row["question"]][row["variant"]].append(float(row[what]))
     return {q: {variant: torch.tensor(values) for variant, values in rows.items()} for q, rows in found.items()}
-
-
-# ---------------------------------------------------------------- 4.1.2: what does a fourth matrix cost?
-
-
-def why_three_cost(variants=("three", "fourth, inside", "fourth, pairs"), tokens=(8, 16, 32, 64, 128), repeats=30):
-    """Milliseconds of one forward and backward pass of eight books against the tokens of a book, the fastest of 30."""
-    torch.set_num_threads(1)
-    for variant, count in itertools.product(variants, tokens):
-        matrices, attend = VARIANTS[variant]
-        x, w = torch.randn(8, count, 32), torch.randn(matrices, 32, 32, requires_grad=True)
-        times = []
-        for _ in range(repeats):
-            start = time.perf_counter()
-            attend(x, w)[0].sum().backward()
-            times.append(1000 * (time.perf_counter() - start))
-        yield {"variant": variant, "tokens": count, "milliseconds": min(times)}
 
 
 # ---------------------------------------------------------------- 3.2: what does the scale do for training?
@@ -127,7 +121,7 @@ def scale(seeds=range(5)):
 
 # ---------------------------------------------------------------- tables
 
-TABLES = {function.__name__: function for function in (why_three, why_three_cost, scale)}
+TABLES = {function.__name__: function for function in (why_three, scale)}
 
 
 def read_table(name):

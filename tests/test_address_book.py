@@ -6,13 +6,16 @@ import torch
 from address_book import (
     ASKED,
     DIRECT,
+    NOBODY,
     NUM_CITIES,
     NUM_NAMES,
     QUESTIONS,
     VARIANTS,
+    WIDTHS,
     AddressBookModel,
     address_books,
     attention_over_pairs,
+    two_word_books,
 )
 from attention import attention
 
@@ -55,6 +58,24 @@ def test_any_number_of_records_up_to_all_names():
             books(count=5, **options)
 
 
+def test_the_first_of_two_words_says_whose_city_is_wanted_and_nothing_else_does():
+    tokens, answers = two_word_books(3000, torch.Generator().manual_seed(0))
+    names, cities, (word, asked) = tokens[:, :6, 0], tokens[:, :6, 1], tokens[:, 6:].unbind(1)
+    assert (word[:, 0] == NOBODY).all() and (asked[:, 1] == ASKED).all() and cities.max() < NUM_CITIES
+    which = word[:, 1] - ASKED - 1
+    assert set(which.tolist()) == set(range(len(QUESTIONS)))
+    city = [cities[names == (asked[:, :1] + step) % NUM_NAMES] for step in (0, 1)]  # each name once in every book
+    assert torch.equal(torch.where(which == 0, *city), answers)
+    assert all(len(set(row.tolist())) == 6 for row in names[:200])
+    place = (names == asked[:, :1]).int().argmax(1)
+    for numbers, kinds in ((place, 6), (which, 2), (asked[:, 0], 10), (names[:, 2], 10), (answers, 10)):
+        counts = numbers.bincount(minlength=kinds)
+        assert (counts - 3000 / kinds).abs().max() < 5 * (3000 / kinds) ** 0.5
+    for records in (1, 11):
+        with pytest.raises(ValueError, match="must be 2 to 10"):
+            two_word_books(5, torch.Generator(), records=records)
+
+
 def projected(matrices=4, tokens=7, d=8, seed=0):
     torch.manual_seed(seed)
     return torch.randn(tokens, d, dtype=torch.float64), torch.randn(matrices, d, d, dtype=torch.float64)
@@ -68,11 +89,17 @@ def test_pairs_against_three_loops():
     expected = scores.flatten(1).softmax(-1).view(5, 5, 5).sum(-1)
     torch.testing.assert_close(weights, expected)
     torch.testing.assert_close(context, expected @ v)
+    context, weights = attention_over_pairs(q, k, m, v, m)  # now a pair hands over something of both
+    torch.testing.assert_close(weights, expected)
+    each = scores.flatten(1).softmax(-1).view(5, 5, 5)
+    torch.testing.assert_close(context, torch.einsum("ijk, jc, kc -> ic", each, v, m))
 
 
 def test_every_variant_does_what_its_name_says():
-    x, w = projected()
-    q, k, v, m = (x @ matrix for matrix in w)
+    x, w = projected(matrices=6)
+    q, k, v, m, n, _ = (x @ matrix for matrix in w)
+    first = attention(q, k, v)[0]
+    second, last = attention(*((x + first) @ matrix for matrix in w[3:]))
     expected = {
         "one for all": attention(q, q, q),
         "only Wq": attention(q, x, x),
@@ -85,6 +112,9 @@ def test_every_variant_does_what_its_name_says():
         "fourth, inside": attention(x @ (w[0] @ w[3]), k, v),
         "fourth, a gate": (m.sigmoid() * attention(q, k, v)[0], attention(q, k, v)[1]),
         "fourth, pairs": attention_over_pairs(q, k, m, v),
+        "five, pairs": attention_over_pairs(q, k, m, v, n),
+        "three, wider": attention(q, k, v),
+        "three, twice": (first + second, last),
     }
     assert list(expected) == list(VARIANTS)
     for name, (matrices, attend) in VARIANTS.items():
@@ -152,6 +182,15 @@ def test_shapes_and_weights(variant):
     _, others = model(books(count=4, seed=1)[0], need_weights=True)
     for other in (weights[1], others[0]):
         assert torch.equal(weights[0], other) == (variant in DIRECT)
+
+
+def test_two_words_are_read_and_the_wider_three_have_as_many_numbers_as_six():
+    tokens, _ = two_word_books(4, torch.Generator().manual_seed(0))
+    assert AddressBookModel("three", two_words=True)(tokens).shape == (4, NUM_CITIES)
+    with pytest.raises(IndexError):
+        AddressBookModel("three")(tokens)
+    assert AddressBookModel("three", two_words=True).who_looks_at_whom().shape == (10, 11)
+    assert 3 * (WIDTHS["three, wider"] - 1) ** 2 < VARIANTS["three, twice"][0] * 32**2 < 3 * WIDTHS["three, wider"] ** 2
 
 
 def test_trained_directly_a_place_that_was_not_trained_has_no_row():

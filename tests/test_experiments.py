@@ -8,9 +8,18 @@ import pytest
 import torch
 
 import experiments
-from address_book import QUESTIONS, VARIANTS, AddressBookModel, address_books
+from address_book import QUESTIONS, TWO_WORDS, VARIANTS, AddressBookModel, address_books
 from attention import attention
-from experiments import RESULTS, TABLES, read_table, test_variant, train_scale, train_variant, why_three_found
+from experiments import (
+    ALL_QUESTIONS,
+    RESULTS,
+    TABLES,
+    read_table,
+    test_variant,
+    train_scale,
+    train_variant,
+    why_three_found,
+)
 from training import OneHead, train
 from words import NUM_TOKENS, VOCABULARY, WHOLE_WORDS, whole_words
 
@@ -34,7 +43,7 @@ def test_a_table_says_how_it_was_made(name):
 
 def test_the_table_of_4_1_2_is_complete():
     accuracies = why_three_found()
-    assert list(accuracies) == list(QUESTIONS)
+    assert list(accuracies) == list(ALL_QUESTIONS) == [*QUESTIONS, TWO_WORDS]
     for rows in accuracies.values():
         assert list(rows) == list(VARIANTS)
         assert all(len(values) == 10 for values in rows.values())
@@ -75,6 +84,15 @@ def test_these_find_the_next_person_on_other_seeds_too(variant):
 def test_these_do_not_but_find_the_same_name(variant):
     accuracy = {q: test_variant(train_variant(variant, q, seeds=OTHER_SEEDS), q)[1] for q in QUESTIONS}
     assert accuracy["same name"].min() > 0.97 and accuracy["next person"].max() < 0.95
+
+
+@pytest.mark.parametrize("variant", ["three", "three, wider", "fourth, a gate", "fourth, pairs", "three, twice"])
+def test_a_question_of_two_words_needs_pairs_or_depth_on_other_seeds_too(variant):
+    accuracy = test_variant(train_variant(variant, TWO_WORDS, seeds=OTHER_SEEDS), TWO_WORDS)[1]
+    if variant in ("fourth, pairs", "three, twice"):
+        assert accuracy.min() > 0.85
+    else:
+        assert accuracy.min() > 0.5 and accuracy.max() < 0.6  # one of two records, and a tenth of the rest by luck
 
 
 def test_a_fourth_matrix_that_moves_into_another_ends_with_the_loss_of_three():

@@ -138,7 +138,7 @@ def seed_dots(ax, groups, *, colour, what):
     """
     dots(ax, groups, colour=colour)
     for y, values in enumerate(groups.values()):
-        ax.text(1.08, y, spread(values), va="center")
+        ax.text(1.08, y, spread(values), va="center", fontsize=9.5)
     ax.set(xlim=(0, 1.03), xlabel=what)
 
 
