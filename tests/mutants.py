@@ -388,6 +388,16 @@ for _name, _hide, *_words in [
         "once the mask (3, 4, 6) is expanded",
         "from the right",
     ),
+    (
+        "filled with a number below the smallest score",
+        lambda s, m: s.masked_fill(~m, float(s.min()) - 1),
+        "hidden scores are still numbers, such as −7.6",
+    ),
+    (
+        "only the last query masked",
+        lambda s, m: torch.cat([s[..., :-1, :], s.masked_fill(~m, -math.inf)[..., -1:, :]], -2),
+        "hidden scores are still numbers",
+    ),
     ("NaN filled in", lambda s, m: s.masked_fill(~m, math.nan), "hidden scores become NaN"),
 ]:
     _hide.__doc__ = _name
@@ -1420,6 +1430,17 @@ def _loop(m, x):
 
 
 rooms("a loop that never ends in training", "took too long", "`x = x.clone()`", forward=_loop)
+rooms(
+    "detached in training",
+    "in training with dropout = 0",
+    "no gradient",
+    forward=lambda m, x: Rooms.forward(m, x).detach().requires_grad_() if m.training else Rooms.forward(m, x),
+)
+rooms(
+    "the attention left out, the bias alone",
+    "every row of context, in every sequence, is the same",
+    finish=lambda m, c: m.out_proj.bias + 0 * m.out_proj(c),
+)
 rooms("sys.exit in __init__", "raises SystemExit: no heads", made=lambda m, *_: sys.exit("no heads"))
 rooms(
     "the default device changed in __init__",

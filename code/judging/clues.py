@@ -38,7 +38,7 @@ def scale_clue(task, part, cases, outputs):
     given = [(c, got) for c, got in zip(cases[:1], outputs[:1], strict=True) if getattr(c, "scale", None) is not None]
     if given and (factor := _fit_scale(task, part, *given[0])) is not None:
         return f"with scale = {number(cases[0].scale)} the scores are multiplied by {number(factor)}"
-    plain = [(c, got) for c, got in zip(cases, outputs, strict=True) if c.plain]
+    plain = [(c, got) for c, got in zip(cases, outputs, strict=True) if c.plain and not c.large]
     found = [(case, _fit_scale(task, part, case, got)) for case, got in plain[:4]]
     if not found or any(factor is None for _, factor in found):
         return None
@@ -61,19 +61,22 @@ def _fit_scale(task, part, case, got):
 
 
 def _factor_words(found, due, must, width="d_k"):
-    if all(abs(value / due(case) - 1) < 1e-3 for case, value in found):
+    off = [(case, value) for case, value in found if abs(value / due(case) - 1) > 1e-3]
+    if not off:
         return None
-    for words, factor in mistakes.factors(found[0][0].sizes).items():
-        if all(abs(value / factor(case) - 1) < 1e-3 for case, value in found):
+    for words, factor in mistakes.factors(off[0][0].sizes).items():
+        if all(abs(value / factor(case) - 1) < 1e-3 for case, value in off):
             return f"the scores are {words}; {must}"
-    values = [factor for _, factor in found]
-    if max(values) - min(values) < 1e-3 * abs(values[0]):
+    values = [factor for _, factor in off]
+    if len(off) == len(found) > 1 and max(values) - min(values) < 1e-3 * abs(values[0]):
         return (
             f"the scores are multiplied by {number(values[0])} whatever the sizes (typed in, or kept from a first "
             f"call?); {must}"
         )
-    factors = " and by ".join(f"{number(factor)} with {width} = {case.sizes['d_k']}" for case, factor in found[:2])
-    return f"the scores are multiplied by {factors}; {must}"
+    by_width = {}
+    for case, factor in off:
+        by_width.setdefault(case.sizes["d_k"], f"{number(factor)} with {width} = {case.sizes['d_k']}")
+    return f"the scores are multiplied by {' and by '.join([*by_width.values()][:2])}; {must}"
 
 
 def precision_clue(task, part, cases, outputs):
@@ -85,6 +88,14 @@ def precision_clue(task, part, cases, outputs):
         "the numbers are nearly right, but off by more than rounding allows: is an epsilon added, a number rounded, or "
         "a step computed in fewer digits than the input has (float32, half)?"
     )
+
+
+def same_clue(task, part, cases, outputs):
+    """Nothing of the input is left in it."""
+    rows = outputs[0].flatten(0, -2)
+    if len(rows) > 1 and close(rows, rows[:1].expand_as(rows), 1e-6):
+        return f"every row of {part}, in every sequence, is the same: what becomes of the input?"
+    return None
 
 
 def kept_clue(task, part, cases, outputs):
@@ -143,6 +154,8 @@ def fill_clue(task, part, cases, outputs):
         return f"hidden scores become {number(got[0])}, a score like any other; fill in -inf"
     if float(shift.max() - shift.min()) < 1e-3:
         return f"hidden scores are only moved by {number(shift[0])}, and still are scores; fill in -inf"
+    if (still := got[got.isfinite()]).numel():
+        return f"hidden scores are still numbers, such as {number(still[0])}; fill in -inf"
     return None
 
 

@@ -40,7 +40,7 @@ def examine(cls, forward):
         guess=guess,
         known=[("`attn_weights` are averaged over the heads; keep one matrix a head", {"then": lambda w: w.mean(1)})]
         + [(words.replace("d_k", "head_dim"), wrong) for words, wrong in known if "`scale`" not in words],
-        sure=[clues.kept_clue, clues.ratio_clue, clues.precision_clue, clues.overflow_clue],
+        sure=[clues.same_clue, clues.kept_clue, clues.ratio_clue, clues.precision_clue, clues.overflow_clue],
         clues=[clues.nan_clue, clues.scale_clue, clues.order_clue, clues.leak_clue, clues.rows_clue],
     )
     cases = heads_cases()
@@ -48,18 +48,24 @@ def examine(cls, forward):
         cases = [replace(case, words=f"need_weights=True, {case.words}") for case in cases]
     run.examine(task, cases, friendly_heads_cases())
     _check_memory(task, build(cls, cases[0]), forward, cases[0])
+    _check_gradients(cls, forward, cases, training)
+    training = True
+    cases = [replace(case, words=f"{case.words}, in training with dropout = 0") for case in cases]
+    run.examine(task, cases, [])
+    _check_gradients(cls, forward, cases[:1], training)
+    _check_training(task, build(cls, cases[0], training), forward, cases[0])
+    _check_dropout(cls, forward)
+
+
+def _check_gradients(cls, forward, cases, training):
     for case in cases:
         if not case.large:
             live = replace(case, x=case.x.clone().requires_grad_())
-            ours, theirs = build(MultiHeadAttention, live), build(cls, live)
+            ours, theirs = build(MultiHeadAttention, live, training), build(cls, live, training)
             theirs_by_name = dict(theirs.named_parameters(remove_duplicate=False))
             leaves = {name: (leaf, theirs_by_name[name]) for name, leaf in ours.named_parameters()}
             call = functools.partial(forward, theirs, live)
             run.gradients(live, forward(ours, live), call, {"x": (live.x, live.x), **leaves})
-    training = True
-    run.examine(task, [replace(case, words=f"{case.words}, in training with dropout = 0") for case in cases], [])
-    _check_training(task, build(cls, cases[0], training), forward, cases[0])
-    _check_dropout(cls, forward)
 
 
 def _check_memory(task, module, forward, case):

@@ -211,7 +211,11 @@ WHICH = {
         lambda mask, s: mask.mT if mask.shape[-1] == mask.shape[-2] else mask
     ),
 }
-ALONE = {  # so alike that pairs with each of them would only cost time
+ALONE = {  # so alike that pairs with each of them would only cost time, or NaN, in which another mistake disappears
+    "the mask is multiplied by -inf, and 0 · (-inf) is NaN; use `masked_fill` or `where`": (
+        lambda s, mask: s if mask is None else s + torch.where(mask, torch.nan, -INF),
+        _same,
+    ),
     **{
         f"{words} (and a row with every key hidden gets equal weights)": hide(-1e9, which)
         for words, which in WHICH.items()
@@ -247,10 +251,6 @@ MASK = {
         _same,
     ),
     "1 is added to hidden scores; they must become -inf": (lambda s, mask: s if mask is None else s + ~mask, _same),
-    "the mask is multiplied by -inf, and 0 · (-inf) is NaN; use `masked_fill` or `where`": (
-        lambda s, mask: s if mask is None else s + torch.where(mask, torch.nan, -INF),
-        _same,
-    ),
     "a causal mask is applied in place of the one that was given": (
         lambda s, mask: s if mask is None else s.masked_fill(later(s), -INF),
         _same,

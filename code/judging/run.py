@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -329,6 +329,8 @@ def explain(task, part, cases, problem):
     lead = "The context is right, and the weights returned beside it are not. " if alone and part != "context" else ""
     # Where the weights are right, two mistakes that spoil them are no likely reason for a wrong context.
     pairs = [] if alone and part == "context" else [two_mistakes]
+    if alone and part == "context":  # and no mistake that would spoil them is the reason
+        task = replace(task, known=[known for known in task.known if _keeps_weights(task, ran[0], known[1])])
     for look in (one_mistake, *task.sure, easier, *pairs, *task.clues):
         try:
             words = look(task, part, ran, outputs)
@@ -340,6 +342,14 @@ def explain(task, part, cases, problem):
     hint = f" It does come out right with {well[0].words}." if well else ""
     unknown = "None of the mistakes that this check knows gives these numbers. "
     return f"{lead}{'' if 'should have shape' in problem else unknown}{problem}{hint}"
+
+
+def _keeps_weights(task, case, wrong):
+    try:
+        weights = task.guess("attn_weights", case, **wrong)
+    except (RuntimeError, IndexError, TypeError, ValueError):  # not of this case's sizes
+        return False
+    return close(weights, task.right(case)["attn_weights"], case.tolerance)
 
 
 def run_all(task, cases):
