@@ -1,5 +1,6 @@
 """The frames of a chapter's figures: as its page has them in store, and as its kernel draws them."""
 
+import html
 import itertools
 import json
 import re
@@ -44,8 +45,9 @@ def stored(text):
                 [tuple(pool["parts"][part] for part in mark) for mark in marks]
                 for marks in pool.get("marks", [[]] * len(frames))
             ]
-            soup = BeautifulSoup(element[: element.index("<figure>")] + element.split("</figure>")[1], "html.parser")
-            sentences = [p.get_text() for p in soup.select("template p")]
+            soup = BeautifulSoup(element[: element.index("<figure>")], "html.parser")
+            said = element.partition("<template>")[2].partition("</template>")[0]  # soup does not look in there
+            sentences = [html.unescape(words) for words in re.findall(r"<p>(.*?)</p>", said, re.S)]
             figures.append(Stored(frames, sentences, [control(one) for one in soup.select(".explore-choice")], marks))
     return figures
 
