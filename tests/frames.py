@@ -73,16 +73,18 @@ def drawn_again(before_cell, path):
     """
     import jupytext
 
-    from explore import frame
+    from explore.choices import check_choices
+    from explore.frames import draw_frame
 
     drawn = []
 
     def again(draw, *, start=None, labels=None, controls=None, **choices):
-        choices = {name: list(values) for name, values in choices.items()}
-        combinations = list(itertools.product(*choices.values()))
+        given = check_choices(draw, choices, start or {}, labels or {}, controls or {})
+        combinations = list(itertools.product(*(choice.values for choice in given)))
         places = [] if timed else sorted({len(combinations) // 2, len(combinations) - 1})
         if choices:
-            drawn.append([(at, *frame(draw, dict(zip(choices, combinations[at], strict=True)))) for at in places])
+            frames = [draw_frame(draw, dict(zip(choices, combinations[at], strict=True)), given) for at in places]
+            drawn.append([(at, one.svg, one.sentence) for at, one in zip(places, frames, strict=True)])
 
     for cell in jupytext.read(f"{Path(path).name}.md").cells:
         timed = "timed" in cell.metadata.get("tags", [])
