@@ -89,12 +89,12 @@ def test_no_number_in_a_claim_is_written_by_hand():
             assert re.search(r"\{|join\(|str\(|format\(|number=\w", number), f"{name}: {number}"
 
 
-def test_at_least_twenty_claims_all_sections_and_all_verdicts():
+def test_at_least_twenty_claims_all_sections_and_conditions():
     claims = [text for name in LESSONS for text in tagged(name, "claim")]
     assert len(claims) >= 20
     sections = {re.search(r'section="([\d.]+)"', c)[1] for c in claims}
     assert {"2.1", "2.2", "2.3", "3.1", "3.2", "3.2.1", "3.3", "3.3.1", "4.1.1", "4.1.2", "4.1.3", "5"} <= sections
-    for verdict in ("holds", "holds, if", "corrected"):
+    for verdict in ("holds", "holds, if"):  # and none has to be corrected
         assert any(re.search(rf'verdict="{verdict}', c) for c in claims)
 
 
