@@ -127,7 +127,7 @@ TERMS = {term: line for term, line in re.findall(r"^### (.*)\n(.*)$", CHAPTERS["
 
 
 def test_the_glossary_says_each_term_in_both_languages_and_where_it_is_explained():
-    assert len(TERMS) > 40
+    assert len(TERMS) >= 40
     for term, line in TERMS.items():
         chinese, _, rest = line.partition(" · ")
         assert re.search(r"[\u4e00-\u9fff]", chinese) and not re.search(r"[\u4e00-\u9fff]", rest), term
