@@ -7,7 +7,7 @@ PORT ?= 8000
 NOTEBOOKS := $(shell grep -ls "^kernelspec:" index.md chapters/*.md)
 LAB_FLAGS ?= # for example --no-browser
 FORCE ?= # `make notebooks FORCE=1` writes over notebooks that are there already
-CELLS := --line-length 80 # what fits beside the margin of a page
+CELLS := 80 # what fits beside the margin of a page
 
 .DEFAULT_GOAL := help
 .PHONY: help book test engines repeat read lab bench experiments notebooks checks pictures lint format lock binder links address clean
@@ -87,12 +87,12 @@ lint: .venv/.developer ## check the Python of code, tests and chapters with ruff
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@# In copies: jupytext touches what it checks, and the next build would read every chapter anew.
 	@rm -rf _build/lint && mkdir -p _build/lint && cp $(NOTEBOOKS) _build/lint
-	@$(BIN)/jupytext --quiet --pipe-fmt ipynb --check '$(BIN)/ruff format --check --stdin-filename cells.ipynb $(CELLS) -' _build/lint/*.md
+	@$(BIN)/jupytext --quiet --pipe-fmt ipynb --check '$(BIN)/ruff format --check --stdin-filename cells.ipynb --line-length $(CELLS) -' _build/lint/*.md
 	@$(BIN)/jupytext --quiet --pipe-fmt ipynb --check '$(BIN)/ruff check --stdin-filename cells.ipynb --ignore E402,E501,B018 -' _build/lint/*.md
 
 format: .venv/.developer ## let ruff format the Python of code, tests and chapters
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
-	@$(BIN)/jupytext --quiet --pipe-fmt py:percent --pipe '$(BIN)/ruff format --quiet $(CELLS) -' $(NOTEBOOKS)
+	@$(BIN)/python scripts/format_cells.py $(CELLS) $(NOTEBOOKS)
 
 bench: .venv/.developer book ## measure the book's weight and speed, and write docs/benchmarks.md
 	@$(NPM)

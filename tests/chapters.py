@@ -16,10 +16,6 @@ BEATS = [
     *[r"## Checked, and deeper$", r"## Exercises$", r"## Next question$"],
 ]
 
-# To be switched on when every chapter has been rewritten in two layers, and when every claim quotes the article.
-REWRITTEN = True
-QUOTES_REQUIRED = True
-
 
 def source(name):
     return (ROOT / "index.md").read_text("utf-8") if name == "index" else CHAPTERS[name]

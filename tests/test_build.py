@@ -208,12 +208,14 @@ def test_a_second_build_executes_nothing_and_a_change_under_code_only_what_depen
     download = nbformat.read(book.folder / "_build/html/_sources/chapters/page.ipynb", as_version=4)
     assert all(cell.outputs or cell.execution_count for cell in download.cells if cell.cell_type == "code")
 
-    # No page imports costs.py; explore.py is imported by one of the two.
+    # No page imports costs.py; explore by one of the two.
     (book.folder / "code/costs.py").write_text("# nobody reads this\n")
     assert executed(book.build()[1]) == []
 
-    explore = book.folder / "code/explore.py"
-    explore.write_text(explore.read_text("utf-8").replace('"font.size": 10,', '"font.size": 11,'), "utf-8")
+    frames = book.folder / "code/explore/frames.py"
+    text = frames.read_text("utf-8")
+    assert '"font.size": 11,' in text
+    frames.write_text(text.replace('"font.size": 11,', '"font.size": 12,'), "utf-8")
     before = book.html()
     code, log = book.build()
     assert code == 0 and executed(log) == ["page"]

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 import yaml
-from chapters import CHAPTERS, LESSONS, OF_THE_ARTICLE, QUOTES_REQUIRED, ROOT, cells, is_open, source, tagged
+from chapters import CHAPTERS, LESSONS, OF_THE_ARTICLE, ROOT, cells, is_open, source, tagged
 
 
 def test_the_table_of_contents_names_every_chapter_and_the_map_links_it():
@@ -103,7 +103,6 @@ def test_no_claim_is_made_twice():
     assert len(says) > 20 and sorted(set(says)) == sorted(says)
 
 
-@pytest.mark.xfail(not QUOTES_REQUIRED, reason="QUOTES_REQUIRED is off", strict=False)
 @pytest.mark.parametrize("name", OF_THE_ARTICLE)
 def test_claims_quote_the_article(name):
     silent = [ast.literal_eval(call[""]) for call in calls(name, "claim") if "quote" not in call]

@@ -16,7 +16,7 @@ GOOD = {
     "says": "scores <grow> with d_k",
     "verdict": "holds, if unscaled",
     "number": "variance 64.1 at d_k = 64",
-    "quote": "点积的方差会随d_k变大。",
+    "quote": "点积$QK^T$的**方差**会随`d_k`变大。",
 }
 
 

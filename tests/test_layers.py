@@ -10,17 +10,13 @@ from chapters import (
     MOST_MINUTES,
     MOST_PLUMBING,
     MOST_PLUMBING_OF_THE_BOOK,
-    REWRITTEN,
     cells,
     is_open,
     source,
     tags,
 )
 
-to_be_rewritten = pytest.mark.xfail(not REWRITTEN, reason="REWRITTEN is off", strict=False)
 
-
-@to_be_rewritten
 @pytest.mark.parametrize("name", LESSONS)
 def test_the_core_comes_first_then_what_is_deeper(name):
     places = [re.search(f"^{beat}", source(name), flags=re.M) for beat in BEATS]
@@ -28,7 +24,6 @@ def test_the_core_comes_first_then_what_is_deeper(name):
     assert [place.start() for place in places] == sorted(place.start() for place in places)
 
 
-@to_be_rewritten
 @pytest.mark.parametrize("name", LESSONS)
 def test_the_core_is_read_in_a_quarter_of_an_hour(name, site):
     page = (site / f"chapters/{name}.html").read_text("utf-8")
@@ -102,14 +97,12 @@ def plumbing(name):
     return found, total
 
 
-@to_be_rewritten
 @pytest.mark.parametrize("name", ["index", *LESSONS])
 def test_open_code_is_what_the_chapter_is_about(name):
     found, total = plumbing(name)
     assert found <= MOST_PLUMBING * total, f"{found} of {total} open lines of code are plumbing"
 
 
-@to_be_rewritten
 def test_little_of_the_books_open_code_is_plumbing():
     counts = [plumbing(name) for name in ["index", *LESSONS]]
     found, total = map(sum, zip(*counts, strict=True))

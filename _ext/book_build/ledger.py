@@ -93,8 +93,11 @@ def table(app, docname, known):
     """Counts, a filter that assets/ledger.js wakes, and a group of rows for each verdict, corrected first."""
     rows = sorted(known.values(), key=lambda row: ([int(n) for n in row[1]["section"].split(".")], row[1]["name"]))
     groups = {name: [row for row in rows if kind(row[1]) == name] for name in KINDS}
+    # Nothing corrected is a result, and is said; nothing unmeasured goes without saying.
+    counts = " · ".join(
+        f"<b>{len(group)}</b> {KINDS[name].lower()}" for name, group in groups.items() if group or name != "unmeasured"
+    )
     groups = {name: group for name, group in groups.items() if group}
-    counts = " · ".join(f"<b>{len(group)}</b> {KINDS[name].lower()}" for name, group in groups.items())
     titles = {doc: html.escape(app.env.titles[doc].astext()) for doc in app.env.titles if doc in {d for d, _ in rows}}
     bodies = "".join(
         f'<tbody data-verdict="{name}"><tr class="group"><th colspan="4" scope="rowgroup">{KINDS[name]}</th></tr>'

@@ -108,7 +108,7 @@ def product(factors, *, colours, names, words):
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, WIDTH), ylim=(0, 2.2))
     ax.set_axis_off()
-    middle, x = 1.15, 0.4
+    middle, x, centres = 1.15, 0.4, []
     for i, ((rows, columns), sign) in enumerate(zip(shapes, ("@", "=" if fits else "?", ""), strict=False)):
         width, height = columns * scale, rows * scale
         # the inner sizes, which have to agree, in bold
@@ -120,7 +120,9 @@ def product(factors, *, colours, names, words):
         above = middle + height / 2 + 0.12
         ax.text(x + width / 2, above, f"{columns}", ha="center", va="center", size=9.5, weight=bold[1])
         ax.text(x + width + 0.2, middle, sign, ha="center", va="center", size=12)
+        centres.append((x + width / 2, middle))
         x += width + 0.7
+    point_at(ax, centres, names[: len(shapes)], [f"{rows} × {columns}" for rows, columns in shapes])
     ax.text(WIDTH / 2, 0.17, words, ha="center", va="center")
     return figure
 

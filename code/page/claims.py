@@ -26,6 +26,7 @@ def claim(name, *, section, says, verdict, number, quote=""):
         raise ValueError(f"number {number!r} has no digit: say what was measured.")
     if quote and (not re.search(r"[\u4e00-\u9fff]", quote) or re.search(r"。.", quote)):
         raise ValueError(f"quote {quote!r} must be the article's own words in Chinese, a sentence at most.")
+    quote = re.sub(r"[*`$]", "", quote).replace("^T", "ᵀ")  # as it looks once its Markdown is set
     number = re.sub(r"(?<![\w.])-(?=\d)", "−", number)  # a minus sign, not a hyphen; 1e-14 stays
     fields = {"name": name, "section": section, "says": says, "quote": quote, "verdict": verdict, "number": number}
     return _Claim(fields)
@@ -38,7 +39,7 @@ class _Claim:
     def _repr_html_(self):
         f = {key: with_subscripts(value) for key, value in self.fields.items()}
         kind = f["verdict"].split(",")[0]
-        quote = f' <q lang="zh">{f["quote"].replace("$", "")}</q>' if f["quote"] else ""
+        quote = f' <q lang="zh">{f["quote"]}</q>' if f["quote"] else ""
         number = re.sub(r"^[a-z](?=[a-z-]*[ :,])", lambda first: first[0].upper(), f["number"])
         return (
             f'<div class="claim claim-{kind}" role="note" id="claim-{f["name"]}" '

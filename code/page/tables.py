@@ -19,7 +19,8 @@ class _Table:
         self.heads, self.rows = [str(head) for head in heads], [[str(cell) for cell in row] for row in rows]
 
     def _repr_html_(self):
-        head = "".join(f'<th scope="col">{with_subscripts(cell)}</th>' for cell in self.heads)
+        # An empty <th> is a heading that a screen reader announces and nobody can hear.
+        head = "".join(f'<th scope="col">{with_subscripts(cell)}</th>' if cell else "<td></td>" for cell in self.heads)
         body = ""
         for name, *cells in self.rows:
             values = "".join(f"<td>{with_subscripts(cell)}</td>" for cell in cells)
