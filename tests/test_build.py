@@ -392,7 +392,7 @@ def test_ctrl_c_ends_the_kernels_too(book):
 # ---------------------------------------------------------------- what was built before
 
 EDITS = {
-    "code/explore.py": ('"font.size": 10,', '"font.size": 11,'),
+    "code/explore/frames.py": ('"font.size": 11,', '"font.size": 12,'),
     "chapters/page.md": ("# A page", "# The page, edited"),
     "chapters/second.md": ("# The second page", "# Second"),
     "_ext/book_build/cells.py": ('"How this is drawn"', '"How this figure is drawn"'),
@@ -429,6 +429,8 @@ def test_a_site_does_not_depend_on_what_was_built_before(book, tmp_path_factory)
     book.page("# The second page\n\n[Over there](page.md), and [the claim](#claim-sum).\n", "second")
     assert book.build()[0] == 0
     before = site(book)
+    assert book.build()[0] == 0
+    assert_same(before, site(book))  # nothing was written, and nothing has come back
 
     change(book)
     assert book.build()[0] == 0

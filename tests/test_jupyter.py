@@ -49,7 +49,9 @@ def lab_page(chromium, tmp_path_factory):
     startup.write_text(WATCH, "utf-8")
     book = copy_of_the_book(tmp_path_factory.mktemp("lab") / "book")
     with jupyterlab(book, readers_environment(home)) as (address, token):
-        page = chromium.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+        # With less motion, or what plays once would be at any of its frames when it is compared.
+        context = chromium.new_context(viewport={"width": 1400, "height": 1000}, reduced_motion="reduce")
+        page = context.new_page()
         page.set_default_timeout(60_000)
         page.goto(f"{address}/lab?token={token}")
         page.wait_for_function("() => window.jupyterapp")
@@ -310,13 +312,20 @@ def test_every_claim_goes_red_when_what_it_measures_is_broken(ran):
 # ---------------------------------------------------------------- by hand
 
 
+# JupyterLab takes cells that are far out of sight off the page, and Run All ends at the last one.
+TO_THE_FIRST_FIGURE = """app => {
+  const notebook = app.shell.currentWidget.content;
+  return notebook.scrollToItem(notebook.widgets.findIndex(cell => cell.node.querySelector('explore-figure')));
+}"""
+
+
 def test_the_hand_is_the_same_as_on_the_page(lab_page):
     """A slider by keyboard, a cell under the pointer, an arrow that is dragged; the theme's colours; another list."""
     page = lab_page
     open_notebook(page, DOT_PRODUCT)
     run_all(page)
     figure = page.locator("explore-figure[data-ready]").first
-    figure.scroll_into_view_if_needed()
+    in_lab(page, TO_THE_FIRST_FIGURE)
     svg, slider = figure.locator("svg[viewBox]"), figure.locator("input").first
 
     def wait_for_angle(angle):
@@ -327,7 +336,8 @@ def test_the_hand_is_the_same_as_on_the_page(lab_page):
     # Another angle, another picture, another sentence.
     before, at = svg.inner_html(), int(slider.get_attribute("aria-valuetext"))
     slider.press("ArrowRight")
-    page.wait_for_function("([e, html]) => e.innerHTML !== html", arg=[svg.element_handle(), before])
+    changed = "([e, html]) => e.querySelector('svg[viewBox]').innerHTML !== html"  # the whole drawing is replaced
+    page.wait_for_function(changed, arg=[figure.element_handle(), before])
     angle = int(slider.get_attribute("aria-valuetext"))
     assert angle > at
     wait_for_angle(angle)
@@ -340,7 +350,7 @@ def test_the_hand_is_the_same_as_on_the_page(lab_page):
     page.mouse.down()
     page.mouse.move(stage["x"] + stage["width"] / 2, stage["y"] + 5, steps=20)
     page.mouse.up()
-    page.wait_for_function("e => !e.closest('explore-figure').isBusy()", arg=svg.element_handle())
+    page.wait_for_function("e => !e.isBusy()", arg=figure.element_handle())
     now = figure.evaluate("e => [e.places, String(e.querySelector('figcaption').textContent)]")
     drawn = in_kernel(
         page, "[w.shown['at'] for w in __import__('ipywidgets').Widget.widgets.values() if hasattr(w, 'shown')]"

@@ -77,9 +77,12 @@ def read_css(folder, name):
 
 def finish(app, exception):
     """After the last page: write the two files, put their marks on all pages, remove what nobody asks for any more."""
-    if exception or not hasattr(app, "site_parts"):
+    if exception:
         return
     static = Path(app.outdir, "_static")
+    if not hasattr(app, "site_parts"):  # no page was written, but Sphinx and MyST-NB have brought their files again
+        remove_unused(app, static, [page.read_text("utf-8") for page in Path(app.outdir).rglob("*.html")])
+        return
     generated = {page for page in app.written_pages if page not in app.env.all_docs}
     paths = [Path(app.builder.get_outfilename(page)) for page in sorted(app.env.all_docs.keys() | generated)]
     pages = {path: path.read_text("utf-8") for path in paths}
@@ -110,7 +113,8 @@ def remove_unused(app, static, pages):
     """Keep what pages and the style sheet name, and of assets/ also what a script may ask for."""
     used = set(re.findall(r"url\(([\w./-]+)\)", (static / STYLES).read_text("utf-8")))
     used = used.union(*(re.findall(r"_static/([\w./-]+)", page) for page in pages))
-    kept = used | own_files(app).keys() - {*app.site_parts[STYLES], *app.site_parts[SCRIPTS]}
+    joined = set().union(*getattr(app, "site_parts", {}).values())
+    kept = used | own_files(app).keys() - joined
     for path in sorted(static.rglob("*"), reverse=True):
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
