@@ -277,9 +277,11 @@ function renderLive(model, el) {
   let wanted = null, busy = false, show = null;
   const ask = () => {
     if (busy || !wanted) return;
-    busy = true;
-    model.set("wanted", wanted);
+    const next = wanted;
     wanted = null;
+    if (String(next) === String(model.get("shown").at)) return; // a hand that came back: nobody would answer
+    busy = true;
+    model.set("wanted", next);
     model.save_changes();
   };
   model.on("change:shown", () => {

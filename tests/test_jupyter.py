@@ -342,6 +342,15 @@ def test_the_hand_is_the_same_as_on_the_page(lab_page):
     assert angle > at
     wait_for_angle(angle)
 
+    # A hand that goes on, back and on again before the kernel has answered is left at what it chose.
+    to_and_fro = """slider => { for (const step of [1, -1, 1]) {
+        slider.value = Number(slider.value) + step;
+        slider.dispatchEvent(new Event('input', { bubbles: true }));
+    } }"""
+    slider.evaluate(to_and_fro)
+    page.wait_for_function("e => !e.isBusy()", arg=figure.element_handle(), timeout=10_000)
+    wait_for_angle(int(slider.get_attribute("aria-valuetext")))
+
     # What stands under the pointer is named; an arrow that is dragged is drawn where the pointer is, and nothing else.
     handle = figure.locator(".explore-handle").first
     box, stage = handle.bounding_box(), figure.locator(".explore-stage").bounding_box()
