@@ -90,7 +90,7 @@ def test_these_do_not_but_find_the_same_name(variant):
 def test_a_question_of_two_words_needs_pairs_or_depth_on_other_seeds_too(variant):
     accuracy = test_variant(train_variant(variant, TWO_WORDS, seeds=OTHER_SEEDS), TWO_WORDS)[1]
     if variant in ("fourth, pairs", "three, twice"):
-        assert accuracy.min() > 0.85
+        assert accuracy.min() > 0.7  # far above what one of two records and luck give
     else:
         assert accuracy.min() > 0.5 and accuracy.max() < 0.6  # one of two records, and a tenth of the rest by luck
 
