@@ -25,7 +25,8 @@ def test_note_and_data():
     assert 'id="claim-score-variance"' in text and "claim-holds" in text
     assert "§3.2: scores &lt;grow&gt; with d<sub>k</sub>." in text
     as_read = GOOD | {"quote": "点积QKᵀ的方差会随d_k变大。"}
-    assert json.loads(html.unescape(re.search(r'data-claim="([^"]*)"', text)[1])) == {"name": "score-variance", **as_read}
+    data = json.loads(html.unescape(re.search(r'data-claim="([^"]*)"', text)[1]))
+    assert data == {"name": "score-variance", **as_read}
     assert '<q lang="zh">点积QKᵀ的方差会随d<sub>k</sub>变大。</q>' in text
     assert "“点积QKᵀ的方差会随d_k变大。” Holds, if unscaled. variance 64.1" in repr(claim("score-variance", **GOOD))
 
