@@ -31,20 +31,21 @@ def is_machinery(node):
 
 def close_cells(app, doctree):
     """What a cell made comes first, and its source closed below it; a set-up's source goes to the end of the page."""
-    for cell in [cell for cell in cells(doctree) if is_machinery(cell)]:
+    machinery = [cell for cell in cells(doctree) if is_machinery(cell)]
+    shows = ["tag_setup" not in cell["classes"] and len(cell.children) > 1 for cell in machinery]
+    waiting = []  # sources of cells that show nothing: they are for what the next one shows
+    for i, cell in enumerate(machinery):
         sources = [part for part in cell.children if part.get("nb_element") == "cell_code_source"]
-        below = cell.next_node(siblings=True, descend=False)
         for source in sources:
             cell.remove(source)
         if "tag_setup" in cell["classes"]:
             page = next(doctree.findall(nodes.section), doctree)
             page += nodes.container("", control(cell, sources), classes=["cell"])
-        elif not cell.children and below is not None and is_machinery(below):
-            below.children[:0] = sources  # two cells draw one figure: one control holds both
-            for source in sources:
-                source.parent = below
+        elif shows[i] or not any(shows[i:]):
+            cell += control(cell, waiting + sources)
+            waiting = []
         else:
-            cell += control(cell, sources)
+            waiting += sources
         del cell["hide_mode"]
         if not cell.children:
             cell.parent.remove(cell)

@@ -1,7 +1,7 @@
-"""Collect the claims that chapters measure, link to them, print the ledger, and see that nothing is missing.
+"""Collect the claims that chapters measure, print the ledger, and see that nothing is missing.
 
-A claim's cell ends in `claim(...)` (code/page/claims.py). A link to #claim-<name> gets the measured number, but for
-the answers of a prediction, where numbers would stand twice; all claims are listed where a page has PLACE.
+A claim's cell ends in `claim(...)` (code/page/claims.py). Any page can link to it by #claim-<name>; all claims are
+listed where a page has PLACE.
 """
 
 import ast
@@ -12,7 +12,7 @@ import re
 from docutils import nodes
 from sphinx.util import logging
 
-from book_build.cells import cells, folded
+from book_build.cells import cells
 
 logger = logging.getLogger(__name__)
 
@@ -68,15 +68,8 @@ def merged(env):
 
 
 def fill(app, doctree, docname):
-    """Put each claim's number behind the links to it, and the ledger in its place."""
+    """Put the ledger in its place."""
     known = merged(app.env)
-    in_answers = {
-        id(link) for node in doctree.findall() for one in folded(node) for link in one.findall(nodes.reference)
-    }
-    for link in list(doctree.findall(nodes.reference)):
-        target = (link.get("refuri", "") + "#" + link.get("refid", "")).rpartition("#claim-")[2].rstrip("#")
-        if target in known and id(link) not in in_answers:
-            link += nodes.Text(f" ({known[target][1]['number']})")
     for place in list(doctree.findall(nodes.raw)):
         if place.astext().startswith(PLACE):
             place.replace_self(nodes.raw("", table(app, docname, known), format="html"))
