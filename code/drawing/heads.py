@@ -28,7 +28,7 @@ def tenths_and_heads(tenths, correlations, correlation, *, ends, titles, labels)
     tenths: (10,). correlations: (heads,). ends: words at the first and the last bar. titles, labels: above and below.
     """
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(WIDTH, 4), height_ratios=[2, 1])
-    figure.subplots_adjust(0.12, 0.13, 0.97, 0.93, hspace=0.75)
+    figure.subplots_adjust(0.12, 0.13, 0.94, 0.93, hspace=0.75)
     top.bar(range(1, 11), tenths, color=WEIGHT)
     top.axhline(1, color=FAINT)
     top.set(xlim=(0.5, 10.5), ylim=(0, 4), title=titles[0], xlabel=labels[0])
