@@ -9,6 +9,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import training
+from page.progress import PICTURES
 from training import OneHead, train
 from words import (
     ARTICLE_TOKENS,
@@ -257,9 +258,12 @@ def test_in_jupyter_the_bar_moves_and_what_is_watched_stands_under_it(monkeypatc
     bar, text = row.children
     assert (bar.value, bar.max) == (6, 6) and seen.value == "<b>step 6</b>"
     assert text.value.startswith("step 6 of 6, loss ")
+    drawn_at = []
+    tiny(steps=100, snapshots=range(100), watch=lambda snapshot: drawn_at.append(snapshot.step) or "")
+    assert drawn_at[0] == 0 and drawn_at[-1] == 100 and 10 < len(drawn_at) <= PICTURES + 1
     monkeypatch.setenv("BOOK_STATIC", "1")
     tiny()
-    assert len(displayed) == 1
+    assert len(displayed) == 2
 
 
 def test_the_models_weights_are_attention():
