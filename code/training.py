@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch.func import functional_call, stack_module_state, vmap
 
 from attention import attention, causal_mask
@@ -88,14 +89,14 @@ def train(make_model, sample, *, seeds, steps, batch=32, lr=1e-2, snapshots=(), 
         taken, history, show = [], [], progress_bar(steps, watch)
         for step, (inputs, labels) in enumerate(_batches(sample, seeds, steps + 1, batch)):
             logits = _forward_each(models[0], parameters, inputs)
-            losses, slope = _cross_entropy(logits, labels)
+            losses = _cross_entropy(logits, labels)
             optimizer.zero_grad()
-            logits.backward(slope)  # each seed's logits depend on its own parameters alone
+            losses.sum().backward()  # each loss depends on its own seed's parameters alone
             if step in keep:
                 taken.append(_snapshot(step, seeds, parameters, losses, models[0]))
             show(step, losses, taken[-1] if step in keep else None)
             if step < steps:
-                history.append(losses)
+                history.append(losses.detach())
                 optimizer.step()
     finally:
         torch.set_num_threads(threads)
@@ -125,7 +126,7 @@ class Snapshot:
     def test(self, inputs, labels):
         """Loss and accuracy of every seed on the same examples: (seeds,), (seeds,)."""
         logits, labels = self(inputs), labels.expand(len(self.seeds), *labels.shape)
-        return _cross_entropy(logits, labels)[0], (logits.argmax(-1) == labels).float().flatten(1).mean(1)
+        return _cross_entropy(logits, labels), (logits.argmax(-1) == labels).float().flatten(1).mean(1)
 
     def model(self, seed):
         """The model of one seed, as a module of its own."""
@@ -223,20 +224,13 @@ def _forward_each(template, parameters, inputs):
 
 
 def _cross_entropy(logits, labels):
-    """The loss of every seed, (seeds,), and its derivative by the logits: the chances, less 1 at the right answer.
-
-    Not left to autograd, which would fill three arrays as large as the logits in the place of this one.
-    """
     if logits.shape[:-1] != labels.shape:
         raise ValueError(f"logits {tuple(logits.shape)} need labels {tuple(logits.shape[:-1])}, not {labels.shape}.")
-    right = labels[..., None]
-    slope = logits.detach().log_softmax(-1)
-    each = -slope.gather(-1, right)
-    slope.exp_().scatter_add_(-1, right, -torch.ones_like(each)).div_(labels[0].numel())
-    return each.flatten(1).mean(1), slope
+    each = F.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none")
+    return each.view(len(labels), -1).mean(1)
 
 
 def _snapshot(step, seeds, parameters, losses, template):
     norms = {n: p.grad.flatten(1).norm(dim=1) for n, p in parameters.items() if p.grad is not None}
     copies = {n: p.detach().clone() for n, p in parameters.items()}
-    return Snapshot(step, seeds, copies, losses, norms, template)
+    return Snapshot(step, seeds, copies, losses.detach().clone(), norms, template)
