@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from drawing.marks import digits, point_at, point_at_cells
+from drawing.marks import digits, marks_of, point_at, point_at_cells
 from drawing.palette import FAINT, INK, WEIGHT, WIDTH, tint, two_sided
 
 
@@ -158,6 +158,22 @@ def empty_maps(rows, columns, titles):
         heatmap(ax, np.zeros((len(rows), len(tokens))), colour=WEIGHT, rows=rows, columns=tokens, title=title, vmax=1)
         ax.tick_params(axis="x", rotation=90)
     return figure, [ax.images[0] for ax in axes]
+
+
+def cleared(figure):
+    """A figure to draw on again, as it was when this was first called for it; what was drawn since is taken away.
+
+    So a slider draws only what moves: axes, their ticks and texts that stay are made once, which is quick. Limits,
+    ticks and titles stay as they were last set; the colours of lines begin anew.
+    """
+    parts = [*figure.get_children(), *(part for ax in figure.axes for part in ax.get_children())]
+    still, marks = figure.__dict__.setdefault("_still", (parts, list(marks_of(figure))))
+    for part in set(parts).difference(still):
+        part.remove()
+    for ax in figure.axes:
+        ax.set_prop_cycle(None)
+    marks_of(figure)[:] = marks
+    return figure
 
 
 def outline(ax, row, column):
