@@ -17,11 +17,10 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 
 def seconds(call, *inputs, repeats=3):
-    """The shortest time that call(*inputs) takes in `repeats` runs, or in all that fit into 50 ms: noise only adds.
+    """The shortest time that call(*inputs) takes in `repeats` runs, or in all that fit into 50 ms.
 
-    One run before that is not counted.
+    Noise only adds, and so does what a first run has to prepare: the shortest run is the one without.
     """
-    call(*inputs)
     runs = []
     while len(runs) < repeats or sum(runs) < 0.05:
         start = time.perf_counter()

@@ -1,5 +1,6 @@
 """explore: one drawing function, two front ends, errors that say what was wrong."""
 
+import functools
 import html
 import json
 import re
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 
 import explore as explore_package
-from drawing import curve, dots, handle, heatmap, plane, point_at, token_bars
+from drawing import cleared, curve, dots, handle, heatmap, plane, point_at, token_bars
 from explore import explore, frame
+from explore.choices import check_choices
+from explore.frames import draw_frame
 
 SCALES = ["1", "1/√d_k"]
 
@@ -89,6 +92,27 @@ def test_frames_are_small_and_take_the_pages_colours():
 
 def test_a_frame_is_the_same_on_every_run():
     assert frame(draw, {"d_k": 4}) == frame(draw, {"d_k": 4})
+
+
+def test_a_figure_drawn_on_again_keeps_only_what_stood_there_at_first():
+    @functools.cache
+    def still():
+        figure, ax = plane(2)
+        handle(ax, lambda x: (x, 0), "x")
+        return figure
+
+    def moving(x):
+        figure = cleared(still())
+        (ax,) = figure.axes
+        curve(ax, [0, x], [0, 1])
+        ax.annotate("", (x, 0), (0, 0), arrowprops={})
+        figure.text(0, 0, f"{x}")
+        return figure, "A line."
+
+    choices = check_choices(moving, {"x": [1, 2]}, {}, {}, {})
+    first, other, again = (draw_frame(moving, {"x": x}, choices) for x in (1, 2, 1))
+    assert first == again != other
+    assert len(first.marks) == 2 and ">1<" in first.svg and ">2<" not in first.svg
 
 
 def test_figures_are_closed_and_chinese_text_warns_of_nothing():

@@ -2,7 +2,20 @@
 
 from drawing.marks import handle, point_at, point_at_cells
 from drawing.palette import CONTEXT, FAINT, INK, KEY, QUERY, SCORE, VALUE, WEIGHT, WIDTH, tint, two_sided
-from drawing.plots import arrow, curve, dots, empty_maps, heatmap, outline, plane, seed_dots, spread, token_bars
+from drawing.plots import (
+    arrow,
+    cleared,
+    curve,
+    dots,
+    empty_maps,
+    fill_maps,
+    heatmap,
+    outline,
+    plane,
+    seed_dots,
+    spread,
+    token_bars,
+)
 
 __all__ = [
     "CONTEXT",
@@ -15,9 +28,11 @@ __all__ = [
     "WEIGHT",
     "WIDTH",
     "arrow",
+    "cleared",
     "curve",
     "dots",
     "empty_maps",
+    "fill_maps",
     "handle",
     "heatmap",
     "outline",

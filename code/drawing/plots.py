@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from drawing.marks import digits, point_at, point_at_cells
+from drawing.marks import digits, marks_of, point_at, point_at_cells
 from drawing.palette import FAINT, INK, WEIGHT, WIDTH, tint, two_sided
 
 
@@ -148,16 +148,42 @@ def spread(values):
 
 
 def empty_maps(rows, columns, titles):
-    """Maps side by side over the same rows, still empty: a slider then sets only the numbers, which is quick.
+    """Maps side by side over the same rows, still empty: `fill_maps` then sets only the numbers, which is quick.
 
-    rows: tokens. columns: the tokens of each map. Returns: the figure and each map's image, for `set_data`.
+    rows: tokens. columns: the tokens of each map. Returns the figure.
     """
     figure, axes = plt.subplots(1, len(columns), figsize=(WIDTH, 3.3), sharey=True)
     figure.subplots_adjust(0.24, 0.33, 0.995, 0.92, wspace=0.06)
     for ax, tokens, title in zip(axes, columns, titles, strict=True):
         heatmap(ax, np.zeros((len(rows), len(tokens))), colour=WEIGHT, rows=rows, columns=tokens, title=title, vmax=1)
         ax.tick_params(axis="x", rotation=90)
-    return figure, [ax.images[0] for ax in axes]
+    marks_of(figure).clear()  # nobody is to read the zeros
+    return figure
+
+
+def fill_maps(figure, matrices):
+    """Set the numbers of `empty_maps`, one matrix a map, and let a reader point at them. Returns the figure."""
+    rows = [label.get_text() for label in cleared(figure).axes[0].get_yticklabels()]
+    for ax, matrix in zip(figure.axes, matrices, strict=True):
+        ax.images[0].set_data(matrix)
+        point_at_cells(ax, matrix, rows, [label.get_text() for label in ax.get_xticklabels()], decimals=2)
+    return figure
+
+
+def cleared(figure):
+    """A figure to draw on again, as it was when this was first called for it; what was drawn since is taken away.
+
+    So a slider draws only what moves: axes, their ticks and texts that stay are made once, which is quick. Limits,
+    ticks and titles stay as they were last set; the colours of lines begin anew.
+    """
+    parts = [*figure.get_children(), *(part for ax in figure.axes for part in ax.get_children())]
+    still, marks = figure.__dict__.setdefault("_still", (parts, list(marks_of(figure))))
+    for part in set(parts).difference(still):
+        part.remove()
+    for ax in figure.axes:
+        ax.set_prop_cycle(None)
+    marks_of(figure)[:] = marks
+    return figure
 
 
 def outline(ax, row, column):

@@ -37,6 +37,7 @@ STYLE = {
     "legend.frameon": False,
     "font.size": 11,
     "axes.titlesize": 11.5,
+    "axes.titley": 1.0,  # where it is anyway, but matplotlib would measure every tick to know
     "axes.spines.top": False,
     "axes.spines.right": False,
     "image.interpolation": "none",

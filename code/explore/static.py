@@ -1,5 +1,7 @@
 """A figure on the static page: every frame as HTML, brought to life by assets/explore.js, and readable without it."""
 
+import contextlib
+import gc
 import html
 import itertools
 import re
@@ -23,7 +25,8 @@ class StaticFigure:
 def page_html(draw, choices):
     names = [choice.name for choice in choices]
     each = itertools.product(*(choice.values for choice in choices))
-    frames = [draw_frame(draw, dict(zip(names, values, strict=True)), choices) for values in each]
+    with rarely_swept():
+        frames = [draw_frame(draw, dict(zip(names, values, strict=True)), choices) for values in each]
     first = 0
     for choice in choices:
         first = first * len(choice.values) + choice.start
@@ -34,6 +37,17 @@ def page_html(draw, choices):
     elif not frames[0].marks:
         data = ""
     return figure_html(frames[first], choices, data)
+
+
+@contextlib.contextmanager
+def rarely_swept():
+    """Let rubbish lie for longer: matplotlib leaves much, and to look for it every moment takes a sixth of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000)  # objects, about ten drawings
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def figure_html(frame, choices, data=""):
