@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import explore as explore_package
-from drawing import cleared, curve, dots, handle, heatmap, plane, point_at, token_bars
+from drawing import cleared, curve, dots, empty_maps, fill_maps, handle, heatmap, plane, point_at, token_bars
 from explore import explore, frame
 from explore.choices import check_choices
 from explore.frames import draw_frame
@@ -113,6 +113,18 @@ def test_a_figure_drawn_on_again_keeps_only_what_stood_there_at_first():
     first, other, again = (draw_frame(moving, {"x": x}, choices) for x in (1, 2, 1))
     assert first == again != other
     assert len(first.marks) == 2 and ">1<" in first.svg and ">2<" not in first.svg
+
+
+def test_maps_that_are_filled_again_name_the_numbers_that_they_show():
+    maps = functools.cache(lambda: empty_maps(["a", "b"], [["x", "y", "z"], ["a", "b"]], ["one", "other"]))
+
+    def filled(n):
+        return fill_maps(maps(), [np.full((2, 3), n / 10), np.full((2, 2), n / 20)]), "Two maps."
+
+    for n in (2, 4, 2):
+        (one, numbers), (other, halves) = draw_frame(filled, {"n": n}).marks
+        assert (one["rows"], one["columns"], numbers) == (["a", "b"], ["x", "y", "z"], [10 * n] * 6)
+        assert (other["rows"], other["columns"], halves) == (["a", "b"], ["a", "b"], [5 * n] * 4)
 
 
 def test_figures_are_closed_and_chinese_text_warns_of_nothing():
