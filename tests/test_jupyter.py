@@ -79,9 +79,15 @@ def open_notebook(page, path):
         const { content, context } = await app.commands.execute('docmanager:open', { path });
         if (!content.model?.cells) throw new Error(`${path} did not open as a notebook`);
         // Run All before there is a kernel opens the dialog "Select Kernel", and waits for its answer.
+        const { sessionContext } = context;
         await context.ready;
-        await context.sessionContext.ready;
-        await context.sessionContext.session.kernel.info;
+        await sessionContext.ready;
+        // On a busy machine a new kernel's first answer is lost now and then, and JupyterLab waits for it for ever.
+        const late = new Promise(go => setTimeout(go, 20_000, 'late'));
+        if (await Promise.race([sessionContext.session.kernel.info, late]) === 'late') {
+            await sessionContext.restartKernel();
+            await sessionContext.session.kernel.info;
+        }
         }""",
         f"{path}.md",
     )
