@@ -300,7 +300,7 @@ def test_minutes_are_counted_of_the_core_and_of_what_is_deeper(layers):
     page = layers.html()
     # 1800 words, a figure, a prediction; neither 600 words of exercises nor the closed code
     assert '<span class="minutes">about 11 minutes</span>' in page
-    assert "proofs and controls · about 3 minutes</summary>" in page
+    assert ">Proofs and controls · about 3 minutes</summary>" in page
     index = (layers.folder / "_build/html/index.html").read_text("utf-8")
     assert re.search(r'minutes-of-the-book">11 minutes</span>', index)
 

@@ -71,7 +71,9 @@ def close_deeper(app, doctree):
         if section.next_node(nodes.title).astext() in DEEPER:
             content = section.children[1:]
             time = in_words(sum(map(seconds, content)))
-            words = f"Further claims of the article, proofs and controls · about {time}"
+            claims = any("tag_claim" in cell["classes"] for part in content for cell in cells(part))
+            what = "Further claims of the article, proofs and controls" if claims else "Proofs and controls"
+            words = f"{what} · about {time}"
             del section[1:]
             section += closed("", *content, summary=words, classes=["deeper"])
 
