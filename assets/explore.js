@@ -13,7 +13,7 @@ class ExploreFigure extends HTMLElement {
       if (ready()) observer.disconnect(), this.start();
     });
     observer.observe(document, { childList: true, subtree: true });
-    document.addEventListener("DOMContentLoaded", () => this.start(), { once: true });
+    document.addEventListener("DOMContentLoaded", () => this.start());
   }
 
   start() {
@@ -33,7 +33,7 @@ class ExploreFigure extends HTMLElement {
     this.over = this.stage.appendChild(make("div", "explore-over"));
     this.tip = make("div", "explore-tip");
     this.tip.setAttribute("role", "tooltip");
-    this.tip.id = `explore-tip-${[...document.querySelectorAll("explore-figure")].indexOf(this)}`;
+    this.tip.id = `tip-${[...document.querySelectorAll("explore-figure")].indexOf(this)}`;
     this.pointed = null; // [which group of marks, which cell or point of it]
     this.handles = [];
     frame(this.places, (shown) => this.mark(shown));
@@ -274,38 +274,35 @@ function storedFrames({ lines, frames, parts = [], marks = [] }, element) {
 function renderLive(model, el) {
   el.innerHTML = model.get("element");
   const element = el.querySelector("explore-figure");
-  let wanted = null, busy = false, show = null;
+  const shown = () => model.get("shown");
+  let wanted, busy, show;
   const ask = () => {
     if (busy || !wanted) return;
-    const next = wanted;
+    busy = String(wanted) !== String(shown().at); // a hand that came back would never be answered
+    if (busy) model.set("wanted", wanted), model.save_changes();
     wanted = null;
-    if (String(next) === String(model.get("shown").at)) return; // a hand that came back: nobody would answer
-    busy = true;
-    model.set("wanted", next);
-    model.save_changes();
   };
   model.on("change:shown", () => {
     busy = false;
-    show?.(model.get("shown"));
+    show?.(shown());
     ask();
   });
   element.begin((places, then) => {
-    const shown = model.get("shown");
     show = then;
-    if (!busy && !wanted && String(places) === String(shown.at)) return then(shown);
+    if (!busy && String(places) === String(shown().at)) return then(shown());
     wanted = places;
     ask();
   });
-  element.isBusy = () => busy || wanted;
+  element.isBusy = () => busy;
 }
 
 // -------------------------------------------------------------- controls
 
 /* A control of any kind: the place of its value in the list, how many there are, and the place said in words. */
 function control(element, changed) {
-  const radios = [...element.querySelectorAll("input[type=radio]")];
+  const radios = [...element.querySelectorAll("[type=radio]")];
   const select = element.querySelector("select");
-  const slider = element.querySelector("input[type=range]");
+  const slider = element.querySelector("[type=range]");
   const values = slider && JSON.parse(slider.dataset.values);
   for (const input of [...radios, select, slider].filter(Boolean)) input.addEventListener("input", changed);
   return {

@@ -110,7 +110,7 @@ def test_headlines_of_4_1_1_on_other_seeds():
         assert least < right.min() and right.max() < most, variant
 
 
-def test_q_k_v_of_their_own_are_learnt_by_heart_on_other_seeds():
+def test_q_k_v_of_their_own_are_learned_by_heart_on_other_seeds():
     own, own_answers = address_books(128, torch.Generator().manual_seed(21))
     new, new_answers = address_books(1000, torch.Generator().manual_seed(22))
     memory = train(

@@ -1,5 +1,6 @@
 """What a page weighs: the bytes and the requests of every page, as a server that packs its text sends them."""
 
+import gzip
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,6 +51,10 @@ def test_no_page_is_heavy(page_name, scales, empty_handed):
     assert 3000 < itself <= most["itself"]
     assert 20_000 < sum(size for _, size in asked) <= most["rest"], asked
     assert 4 < len(asked) <= REQUESTS, asked
+
+
+def test_the_script_of_the_figures_is_small(site):
+    assert len(gzip.compress((site / "_static/explore.js").read_bytes(), mtime=0)) <= 5_050  # five kilobytes, and what another zlib may add
 
 
 def test_all_that_a_page_asks_for_is_weighed(site, tmp_path, empty_handed):
