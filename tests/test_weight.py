@@ -25,9 +25,9 @@ def scales(site):
         yield address + PREFIX, sent
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def empty_handed(chromium):
-    """A window that keeps nothing from one page to the next."""
+    """A new window for each page: it keeps nothing, and nothing that the page before asked for arrives late."""
     page = chromium.new_context().new_page()
     page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
     yield page
