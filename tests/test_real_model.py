@@ -292,11 +292,9 @@ def test_without_the_weights_the_rest_of_the_book_builds(tmp_path):
     book = Book(tmp_path)
     hide_the_weights(tmp_path)
     shutil.copy(ROOT / "references.bib", tmp_path)
-    shutil.copy(ROOT / "references.bib", tmp_path)
     chapter = CHAPTER.read_text("utf-8")
-    whole = {
-        name: (ROOT / f"chapters/{name}.md").read_text("utf-8") for name in ("real-model", "ledger", "6-references")
-    }
+    names = "real-model", "ledger", "6-references", "glossary"
+    whole = {name: (ROOT / f"chapters/{name}.md").read_text("utf-8") for name in names}
     for linked in set(re.findall(r"\]\(([\w-]+)\.md\)", "".join(whole.values()))):
         book.page(f"# {linked}\n", linked)
     for name, text in whole.items():

@@ -26,7 +26,7 @@ class _Table:
             values = "".join(f"<td>{with_subscripts(cell)}</td>" for cell in cells)
             body += f'<tr><th scope="row">{with_subscripts(name)}</th>{values}</tr>'
         table = f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        return f'<div class="pst-scrollable-table-container">{table}</div>'
+        return f'<div class="pst-scrollable-table-container" tabindex="0">{table}</div>'
 
     def __repr__(self):
         return "\n".join(" | ".join(row) for row in [self.heads, *self.rows])
