@@ -308,4 +308,4 @@ def test_without_the_weights_the_rest_of_the_book_builds(tmp_path):
     unmeasured = [row for row in rows if "verdict-unmeasured" in row]
     assert sorted(re.findall(r"#claim-([a-z0-9-]+)", " ".join(unmeasured))) == sorted(names)
     assert any("one and one is two" in row and "verdict-holds" in row for row in rows)
-    assert len(re.findall(r'href="real-model\.html#claim-real-', book.html())) == len(names)
+    assert len(re.findall(r'href="real-model\.html#claim-', book.html())) == len(names)
