@@ -328,6 +328,7 @@ TO_THE_FIRST_FIGURE = """app => {
 def test_the_hand_is_the_same_as_on_the_page(lab_page):
     """A slider by keyboard, a cell under the pointer, an arrow that is dragged; the theme's colours; another list."""
     page = lab_page
+    close_all(page)  # the last chapter may still be open, and its figures would be found first
     open_notebook(page, DOT_PRODUCT)
     run_all(page)
     figure = page.locator("explore-figure[data-ready]").first
