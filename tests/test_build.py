@@ -296,6 +296,10 @@ def test_the_mark_stands_first_and_what_the_page_imports_last(layers):
     assert places == sorted(places) and "insert" in text[places[-1] :] and "insert" not in text[: places[-1]]
 
 
+def test_the_links_in_the_answers_of_a_prediction_keep_their_words(layers):
+    assert re.search(r'href="#claim-sum">(<span[^>]*>)?see there(</span>)?</a>', layers.html())
+
+
 def test_minutes_are_counted_of_the_core_and_of_what_is_deeper(layers):
     page = layers.html()
     # 1800 words, a figure, a prediction; neither 600 words of exercises nor the closed code

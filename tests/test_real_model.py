@@ -293,8 +293,8 @@ def test_without_the_weights_the_rest_of_the_book_builds(tmp_path):
     hide_the_weights(tmp_path)
     shutil.copy(ROOT / "references.bib", tmp_path)
     chapter = CHAPTER.read_text("utf-8")
-    names = "real-model", "ledger", "6-references", "glossary"
-    whole = {name: (ROOT / f"chapters/{name}.md").read_text("utf-8") for name in names}
+    pages = "real-model", "ledger", "6-references", "glossary"
+    whole = {name: (ROOT / f"chapters/{name}.md").read_text("utf-8") for name in pages}
     for linked in set(re.findall(r"\]\(([\w-]+)\.md\)", "".join(whole.values()))):
         book.page(f"# {linked}\n", linked)
     for name, text in whole.items():

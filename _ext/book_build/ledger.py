@@ -91,7 +91,8 @@ def table(app, docname, known):
         f"<b>{len(group)}</b> {KINDS[name].lower()}" for name, group in groups.items() if group or name != "unmeasured"
     )
     groups = {name: group for name, group in groups.items() if group}
-    titles = {doc: html.escape(app.env.titles[doc].astext()) for doc in app.env.titles if doc in {d for d, _ in rows}}
+    in_reading_order = [doc for doc in app.env.collect_relations() if doc in {d for d, _ in rows}]
+    titles = {doc: html.escape(app.env.titles[doc].astext()) for doc in in_reading_order}
     bodies = "".join(
         f'<tbody data-verdict="{name}"><tr class="group"><th colspan="4" scope="rowgroup">{KINDS[name]}</th></tr>'
         + "".join(row(app.builder.get_relative_uri(docname, doc), doc, fields) for doc, fields in group)
