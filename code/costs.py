@@ -100,7 +100,8 @@ def log_plot(ax, sizes, curves, *, colours, limits, unit="", at=None):
     decades = range(low, high + 1)
     every = 1 if len(decades) < 5 else 2 if len(decades) < 8 else 3
     ax.minorticks_off()
-    ax.set_xticks(sizes, [f"{size}" for size in sizes])
+    # 32768 beside 131072 would touch; lengths of texts are counted in 1024s anyway.
+    ax.set_xticks(sizes, [f"{size // 1024}k" if size % 1024 == 0 else f"{size}" for size in sizes])
     ax.set_yticks([10.0**p for p in decades], [_tick(p, unit) if (p - low) % every == 0 else "" for p in decades])
     ax.grid(color=FAINT, lw=0.5)
 
