@@ -107,7 +107,8 @@ def test_log_plot_names_curves_and_decades():
     assert {text.get_text() for text in ax.texts} == {"a", "b"}
     assert [label.get_text() for label in ax.get_yticklabels()] == ["1 kB", "10 kB", "100 kB", "1 MB"]
     assert [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1] == [10, 10]
-    log_plot(ax, [1, 10], {"a": [1, 1]}, colours="r", limits=(1e-5, 20), unit="s")
+    log_plot(ax, [512, 2048], {"a": [1, 1]}, colours="r", limits=(1e-5, 20), unit="s")
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["512", "2k"]
     assert [label.get_text() for label in ax.get_yticklabels()][::2] == ["10 µs", "1 ms", "100 ms", "10 s"]
     plt.close(figure)
 
